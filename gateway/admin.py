@@ -1,0 +1,80 @@
+"""The operators' listener: metrics, and whether the gateway lives and is ready."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+from gateway.problems import StoreUnavailable
+
+_TEXT = "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One condition of being ready: its name, and whether it holds now."""
+
+    name: str
+    holds: Callable[[], Awaitable[bool]]
+
+
+class Admin:
+    """Answers ``/metrics``, ``/livez`` and ``/readyz``; everything else is 404."""
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        checks: Sequence[Check],
+        refresh_gauges: Callable[[], None],
+    ) -> None:
+        self._registry = registry
+        self._checks = checks
+        self._refresh_gauges = refresh_gauges
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.method not in ("GET", "HEAD"):
+            return _text(405, "method not allowed\n", {"Allow": "GET, HEAD"})
+        match request.path:
+            case "/metrics":
+                return self._metrics(request)
+            case "/livez":
+                return _text(200, "ok\n")
+            case "/readyz":
+                return await self._ready("verbose" in request.query)
+            case _:
+                return _text(404, "not found\n")
+
+    def _metrics(self, request: web.BaseRequest) -> web.Response:
+        self._refresh_gauges()
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        return web.Response(
+            body=encode(self._registry),
+            headers={"Content-Type": content_type, "Vary": "Accept"},
+        )
+
+    async def _ready(self, verbose: bool) -> web.Response:
+        results = [(check.name, await _holds(check)) for check in self._checks]
+        ready = all(holds for _, holds in results)
+        lines = [f"[{'+' if holds else '-'}] {name}" for name, holds in results]
+        summary = "ready" if ready else "not ready"
+        text = "\n".join([*lines, summary] if verbose or not ready else [summary])
+        return _text(200 if ready else 503, text + "\n")
+
+
+async def _holds(check: Check) -> bool:
+    try:
+        return await check.holds()
+    except StoreUnavailable:
+        return False
+
+
+def _text(status: int, text: str, headers: dict[str, str] | None = None) -> web.Response:
+    lines = {"Content-Type": _TEXT, "Cache-Control": "no-store", **(headers or {})}
+    return web.Response(status=status, body=text.encode(), headers=lines)
+
+
+def refused(_problem: object) -> web.Response:
+    """What a malformed request to this listener is answered."""
+    return _text(400, "bad request\n")

@@ -1,0 +1,1 @@
+"""Who is asking. (What they may do is ``gateway.rules.policy``.)"""

@@ -1,0 +1,109 @@
+"""Bodies on their way through: counted, bounded, never held whole unless they must be read."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from tempfile import SpooledTemporaryFile
+
+import aiohttp
+from aiohttp import web
+
+from gateway.exchange import Exchange
+from gateway.problems import BodyTooLarge, MalformedRequest, UnsupportedMediaType
+from gateway.upstream.client import Call
+
+READ_LIMIT = 32 * 1024 * 1024
+"""Bytes of a body that must be read because ids stand in it, and of an answer likewise."""
+
+# A body that makes no progress for this long is given up.
+_IDLE_SECONDS = 30.0
+_SPOOL_BYTES = 1024 * 1024
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class CallerBody:
+    """A request's body. It is asked for (RFC 9110 section 10.1.1) only once it is wanted."""
+
+    def __init__(self, request: web.BaseRequest, exchange: Exchange, limit: int) -> None:
+        self._request = request
+        self._exchange = exchange
+        self._limit = limit
+        self.length = request.content_length
+        self.exists = request.body_exists
+
+    def check_length(self) -> None:
+        """Raises BodyTooLarge where the length is announced, before a byte of it is taken."""
+        if self.length is not None and self.length > self._limit:
+            raise self._too_large(self._limit)
+
+    async def read(self, limit: int = READ_LIMIT) -> bytes:
+        """The whole body. Raises BodyTooLarge, UnsupportedMediaType, MalformedRequest."""
+        if self._request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise UnsupportedMediaType(
+                "This body must be read by the gateway: send it without Content-Encoding.",
+                parameter="Content-Encoding",
+            )
+        limit = min(limit, self._limit)
+        if self.length is not None and self.length > limit:
+            raise self._too_large(limit)
+        body = bytearray()
+        async for chunk in self._chunks(limit):
+            body += chunk
+        return bytes(body)
+
+    async def stream(self, call: Call) -> AsyncIterator[bytes]:
+        """The body as it comes; what breaks it off is left in ``call.failure``."""
+        try:
+            async for chunk in self._chunks(self._limit):
+                yield chunk
+        except (BodyTooLarge, MalformedRequest) as problem:
+            call.failure = problem
+            raise
+
+    async def spool(self) -> tuple[SpooledTemporaryFile[bytes], str]:
+        """The whole body on disk, and its SHA-256. Raises as ``stream``."""
+        digest = hashlib.sha256()
+        file = SpooledTemporaryFile[bytes](max_size=_SPOOL_BYTES)
+        try:
+            async for chunk in self._chunks(self._limit):
+                digest.update(chunk)
+                file.write(chunk)
+        except BaseException:
+            file.close()
+            raise
+        file.seek(0)
+        return file, digest.hexdigest()
+
+    async def _chunks(self, limit: int) -> AsyncIterator[bytes]:
+        if not self.exists:
+            return
+        await self._invite()
+        content = self._request.content
+        received = 0
+        while True:
+            chunk = await self._next(content)
+            if not chunk:
+                return
+            received += len(chunk)
+            self._exchange.bytes_in += len(chunk)
+            if received > limit:
+                raise self._too_large(limit)
+            yield chunk
+
+    async def _next(self, content: aiohttp.StreamReader) -> bytes:
+        try:
+            async with asyncio.timeout(_IDLE_SECONDS):
+                return await content.readany()
+        except TimeoutError as error:
+            raise MalformedRequest("The body stopped coming.") from error
+        except (aiohttp.ClientError, aiohttp.http_exceptions.HttpProcessingError) as error:
+            raise MalformedRequest("The body broke off or is badly framed.") from error
+
+    async def _invite(self) -> None:
+        if self._request.headers.get("Expect", "").lower() == "100-continue":
+            await self._request.writer.write(_CONTINUE)
+            # The line is no part of the answer, whose headers are yet to come.
+            self._request.writer.output_size = 0
+
+    def _too_large(self, limit: int) -> BodyTooLarge:
+        return BodyTooLarge(f"At most {limit} bytes are accepted here.")

@@ -1,0 +1,171 @@
+"""What is kept, under which key, and what every place that keeps it promises."""
+
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from gateway.model import Kind, Thing
+from gateway.rules import caching
+from gateway.rules.caching import Outcome, Permission
+from gateway.settings.models import PropertiesCache
+
+Target: TypeAlias = Thing | Kind
+"""What a write makes stale: one entity, or every entity of a kind."""
+
+CANNOT_ANSWER = frozenset({502, 503, 504})
+
+LARGEST_BYTES = 64 * 1024
+
+# What an entry takes besides its text: its objects here, its key and its place in the index there.
+OVERHEAD_BYTES = 900
+
+WRITE_SECONDS = 300.0
+"""Longer than a write can take: until then nothing is kept, should its end never be heard of."""
+
+DOUBT_SECONDS = 60.0
+"""How long OL Connect may still carry out a write whose answer was lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheKey:
+    """Whose view of which part of which entity; facet is ``properties`` or ``metadata``."""
+
+    credential: str
+    thing: Thing
+    facet: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """An answer of OL Connect's, complete, its header lines already fit for callers."""
+
+    status: int
+    lines: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+Fetch: TypeAlias = Callable[[], Awaitable[Fetched]]
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """An answer and how it was come by; ``ttl_seconds`` is 0 for one that was not kept."""
+
+    fetched: Fetched
+    outcome: Outcome
+    age_seconds: float
+    ttl_seconds: float
+    etag: str | None  # of a 200
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A 200 that may be given out again. ``began`` is the Unix time at which its read began."""
+
+    fetched: Fetched
+    etag: str
+    began: float
+    permission: Permission
+
+    def age_seconds(self, now: float) -> float:
+        return max(0.0, now - self.began)
+
+    def ttl_seconds(self, now: float, settings: PropertiesCache) -> float:
+        """How long it stays fresh; the settings are asked each time, for they may be reloaded."""
+        return min(settings.ttl, self.permission.fresh_seconds) - self.age_seconds(now)
+
+    def helps_in_need(self, now: float, settings: PropertiesCache) -> bool:
+        if not self.permission.stale_allowed:
+            return self.ttl_seconds(now, settings) > 0
+        return self.age_seconds(now) <= settings.stale_if_error
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a look brought: the entity's generation then, and the entry of that generation."""
+
+    generation: Hashable
+    entry: Entry | None
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What a read at OL Connect brought; ``entry`` if it was kept."""
+
+    fetched: Fetched
+    began: float
+    entry: Entry | None = None
+    from_peer: bool = False  # another process had read it
+    is_bypass: bool = False  # the store was away
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """One write's name and what it makes stale."""
+
+    write_id: str
+    targets: tuple[Target, ...]
+
+
+class Entries(Protocol):
+    """Where entries are. A generation stands for the time between two writes of an entity."""
+
+    settings: PropertiesCache
+
+    @property
+    def count(self) -> int: ...
+
+    @property
+    def bytes(self) -> int: ...
+
+    async def look(self, key: CacheKey) -> Found:
+        """Raises StoreUnavailable."""
+        ...
+
+    async def fill(self, key: CacheKey, generation: Hashable, fetch: Fetch, alone: bool) -> Filled:
+        """Read at OL Connect and keep what comes, unless a write has come in between.
+
+        ``alone``: without waiting for another process that reads the same. Raises what ``fetch``
+        raises.
+        """
+        ...
+
+    async def begin(self, marks: Marks) -> None:
+        """Raise the generations; nothing is kept of the targets until ``end``."""
+        ...
+
+    async def end(self, marks: Marks, *, doubtful: bool) -> None:
+        """Raise the generations again; a doubtful write goes on being watched for a while."""
+        ...
+
+
+def entry_of(fetched: Fetched, began: float, settings: PropertiesCache) -> Entry | None:
+    """The entry that an answer makes, if it may be kept at all."""
+    if fetched.status != 200 or settings.ttl <= 0:
+        return None
+    permission = caching.permission(fetched.lines)
+    if permission is None:
+        return None
+    return Entry(fetched, caching.etag(fetched.body), began, permission)
+
+
+def size_of(key: CacheKey, fetched: Fetched) -> int:
+    """What an entry takes, in bytes, everything counted."""
+    names = len(key.credential) + len(key.thing.id)
+    lines = sum(len(name) + len(value) for name, value in fetched.lines)
+    return OVERHEAD_BYTES + names + lines + len(fetched.body)
+
+
+def retention_seconds(settings: PropertiesCache) -> float:
+    """How long an entry is of any use."""
+    return max(settings.ttl, settings.stale_if_error)
+
+
+def targets_of(things: Sequence[Thing] | None, kind: Kind, limit: int) -> tuple[Target, ...]:
+    """The entities, each once; their kinds instead if they are unknown or more than ``limit``."""
+    if things is None:
+        return (kind,)
+    distinct = tuple(dict.fromkeys(things))
+    if len(distinct) <= limit:
+        return distinct
+    return tuple(dict.fromkeys(thing.kind for thing in distinct))

@@ -1,0 +1,43 @@
+"""The endpoints that the gateway answers itself, contract sections 3 and 6."""
+
+from gateway.catalogue.endpoint import Endpoint, Role
+
+
+def _api(name: str, method: str, path: str) -> Endpoint:
+    return Endpoint(f"api.{name}", method, path, Role.API)
+
+
+_V1 = "/api/v1"
+
+OPEN: tuple[Endpoint, ...] = (
+    _api("index", "GET", "/"),
+    _api("openapi", "GET", "/openapi.json"),
+    _api("docs", "GET", "/docs"),
+    _api("docs_asset", "GET", "/docs/{asset}"),
+    _api("protected_resource", "GET", "/.well-known/oauth-protected-resource"),
+)
+"""Public knowledge: answered without a token."""
+
+SIMPLIFIED: tuple[Endpoint, ...] = (
+    *OPEN,
+    _api("me", "GET", f"{_V1}/me"),
+    _api("list_pipelines", "GET", f"{_V1}/pipelines"),
+    _api("run_pipeline", "POST", f"{_V1}/pipelines/{{name}}"),
+    _api("create_jobs", "POST", f"{_V1}/jobs"),
+    _api("create_output", "POST", f"{_V1}/outputs"),
+    _api("list_operations", "GET", f"{_V1}/operations"),
+    _api("get_operation", "GET", f"{_V1}/operations/{{operationId}}"),
+    _api("get_operation_events", "GET", f"{_V1}/operations/{{operationId}}/events"),
+    _api("get_operation_result", "GET", f"{_V1}/operations/{{operationId}}/result"),
+    _api("cancel_operation", "DELETE", f"{_V1}/operations/{{operationId}}"),
+    _api("get_job", "GET", f"{_V1}/jobs/{{jobId}}"),
+    _api("get_job_contents", "GET", f"{_V1}/jobs/{{jobId}}/contents"),
+    _api("get_jobs_properties", "GET", f"{_V1}/jobs/properties"),
+    _api("update_jobs_properties", "PUT", f"{_V1}/jobs/properties"),
+    _api("get_properties", "GET", f"{_V1}/{{entity}}/{{id}}/properties"),
+    _api("replace_properties", "PUT", f"{_V1}/{{entity}}/{{id}}/properties"),
+    _api("patch_properties", "PATCH", f"{_V1}/{{entity}}/{{id}}/properties"),
+    _api("get_metadata", "GET", f"{_V1}/{{entity}}/{{id}}/metadata"),
+    _api("replace_metadata", "PUT", f"{_V1}/{{entity}}/{{id}}/metadata"),
+    _api("patch_metadata", "PATCH", f"{_V1}/{{entity}}/{{id}}/metadata"),
+)

@@ -1,0 +1,71 @@
+"""OL Connect, asked on a team's behalf: its turn, its credential, and the one safe repetition."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import aiohttp
+
+from gateway.catalogue import PREFIX
+from gateway.problems import UpstreamCredentialRefused, UpstreamUnreachable
+from gateway.upstream.client import Call, Upstream
+from gateway.upstream.credentials import Account, Credentials
+from gateway.upstream.gate import Gate
+
+_REFUSED = frozenset({401, 403})
+_LOGGED_IN = f"{PREFIX}/authentication"
+
+
+class Connect:
+    """Sends calls to OL Connect. What it yields is never a 401 or 403 of OL Connect's."""
+
+    def __init__(self, upstream: Upstream, credentials: Credentials, gate: Gate) -> None:
+        self.upstream = upstream
+        self._credentials = credentials
+        self._gate = gate
+
+    @asynccontextmanager
+    async def ask(
+        self, call: Call, *, team: str, credential: str, repeatable: bool
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send ``call`` as ``credential``; yields the answer when its head is complete.
+
+        A repeatable call is sent once more after a refused credential or a lost connection. Raises
+        UpstreamCredentialRefused, UpstreamOverloaded, or what ``Upstream.send`` raises.
+        """
+        account = self._credentials.account(credential)
+        async with self._gate.slot(team), AsyncExitStack() as stack:
+            if not repeatable and account.doubtful:
+                await self._confirm(account)
+            headers = call.headers
+            repetitions = 1 if repeatable else 0
+            while True:
+                line = await account.line()
+                call.headers = [*headers, line]
+                try:
+                    response = await stack.enter_async_context(self.upstream.send(call))
+                except UpstreamUnreachable:
+                    if not (repetitions and call.sent):
+                        raise
+                    # The connection was an old one that OL Connect had closed (RFC 9110 9.2.2).
+                    repetitions = 0
+                    continue
+                if response.status not in _REFUSED:
+                    account.confirm()
+                    yield response
+                    return
+                await stack.aclose()
+                if not (account.refuse(line, response.status) and repetitions):
+                    raise UpstreamCredentialRefused
+                repetitions = 0
+
+    async def _confirm(self, account: Account) -> None:
+        """Ask whether a token still serves, before it goes with what cannot be sent again.
+
+        The vendor's own client does the same before it streams an upload.
+        """
+        line = await account.line()
+        async with self.upstream.send(Call("HEAD", _LOGGED_IN, headers=[line])) as response:
+            if response.status in _REFUSED:
+                account.refuse(line, response.status)
+            elif response.status == 200:
+                account.confirm()

@@ -1,0 +1,113 @@
+"""``olgw demo``: simulator, issuer and gateway on loopback, in one process, ready to be tried."""
+
+import asyncio
+import signal
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import click
+
+from gateway import logs
+from gateway.app import Gateway
+from gateway.settings import Settings, Sources, parse
+from gateway.simulator.issuer import DemoIssuer
+from gateway.simulator.options import Options, User
+from gateway.simulator.server import Simulator
+
+TEAMS = ("billing", "marketing")
+_TOKEN_SECONDS = 12 * 3600.0
+_SIMULATOR = "http://127.0.0.1:9340"
+_ISSUER = "http://127.0.0.1:9400"
+_USERS = {"svc-print": User("print-demo"), "svc-archive": User("archive-demo")}
+_SAMPLE = '[{"Customer": "CU00048376", "Name": "Jane Doe", "Amount": "129.50"}]'
+
+
+async def serve(port: int, admin_port: int) -> None:
+    """Serve until Ctrl-C. Raises OSError when a port is taken."""
+    async with AsyncExitStack() as stack:
+        simulator, issuer = Simulator(Options(users=_USERS)), DemoIssuer(audience="olconnect")
+        await simulator.start()
+        stack.push_async_callback(simulator.stop)
+        await issuer.start()
+        stack.push_async_callback(issuer.stop)
+        settings = demo_settings(simulator.url, issuer.url, port, admin_port)
+        logs.configure(settings.log)
+        gateway = await Gateway.open(settings)
+        stack.push_async_callback(gateway.close)
+        tokens = {team: token(issuer, team) for team in TEAMS}
+        click.echo(_greeting(settings, simulator, issuer, tokens))
+        await _until_told()
+
+
+def demo_settings(simulator: str, issuer: str, port: int, admin_port: int) -> Settings:
+    """``config/demo.yaml``, moved to where things run this time."""
+    path = _config_file()
+    text = path.read_text(encoding="utf-8")
+    for written, real in (
+        (_SIMULATOR, simulator),
+        (_ISSUER, issuer),
+        ("127.0.0.1:8080", f"127.0.0.1:{port}"),
+        ("127.0.0.1:9090", f"127.0.0.1:{admin_port}"),
+    ):
+        text = text.replace(written, real)
+    return parse(text.encode(), path, Sources(path.parent, {}))
+
+
+def _config_file() -> Path:
+    here = Path(__file__).resolve().parent
+    packaged = here / "demo.yaml"
+    return packaged if packaged.exists() else here.parent / "config" / "demo.yaml"
+
+
+def token(issuer: DemoIssuer, team: str) -> str:
+    """A token as a company's identity provider would give a member of the team."""
+    return issuer.mint(
+        subject=f"demo-{team}", groups=[team], name=f"Demo {team}", ttl_seconds=_TOKEN_SECONDS
+    )
+
+
+def _greeting(
+    settings: Settings, simulator: Simulator, issuer: DemoIssuer, tokens: dict[str, str]
+) -> str:
+    public = settings.public_url
+    exports = "\n".join(f"export {team.upper()}='{text}'" for team, text in tokens.items())
+    return f"""
+The demo is running. Open {public}/ in a browser, or go on in a second terminal.
+
+  gateway     {public}
+  metrics     http://{settings.admin.address}/metrics
+  OL Connect  {simulator.url} (simulated)
+  issuer      {issuer.url}
+
+Two tokens, of two teams:
+
+{exports}
+
+An invoice, from its data to the PDF, in one call:
+
+curl -sS -H "Authorization: Bearer $BILLING" -H 'Prefer: wait=30' \\
+  -H 'Content-Type: application/json' -d '{_SAMPLE}' \\
+  '{public}/api/v1/pipelines/invoice?filename=invoice.json' -o invoice.pdf
+
+OL Connect's own API, with the team's token instead of a password:
+
+curl -sS -H "Authorization: Bearer $BILLING" {public}/rest/serverengine/entity/jobsets
+
+What another team may not see (404, as if it did not exist):
+
+curl -sS -H "Authorization: Bearer $MARKETING" {public}/rest/serverengine/entity/jobsets/1
+
+Ctrl-C ends it.
+"""
+
+
+async def _until_told() -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    if sys.platform == "win32":
+        signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(stop.set))
+    else:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+    await stop.wait()

@@ -1,0 +1,36 @@
+"""The record of one request and its answer: filled in by the stages, read once at the end."""
+
+from dataclasses import dataclass, field
+
+from gateway.model import Caller
+from gateway.problems import Problem
+
+UNMATCHED = "unmatched"
+
+
+@dataclass(slots=True)
+class Exchange:
+    """What is known of one exchange. Times are seconds of the monotonic clock, sizes are bytes."""
+
+    method: str
+    path: str
+    started: float
+    request_id: str
+    traceparent: str
+    origin: str | None = None  # of a browser, RFC 6454
+    endpoint: str = UNMATCHED
+    simplified: bool = False  # which face: it decides the form of a problem
+    caller: Caller | None = None
+    team: str | None = None
+    credential: str | None = None
+    source: str = "gateway"  # who made the answer: upstream, cache or gateway
+    status: int = 0
+    problem: Problem | None = None
+    operation_id: str | None = None
+    upstream_seconds: float = 0.0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    answering: bool = False  # the head has gone out: nothing can be rendered any more
+    left: bool = False  # the caller hung up before the answer was complete
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    """Header lines that stages add to the answer, whoever makes it."""

@@ -1,0 +1,127 @@
+"""Entities' name/value lists: read through the cache, written around it.
+
+Policy and ownership have been decided before anything here is asked.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from gateway import answers, requests
+from gateway.bodies import READ_LIMIT
+from gateway.cache import CacheKey, Fetched, PropertyCache, Recalled
+from gateway.connect import Connect
+from gateway.exchange import Exchange
+from gateway.front import Passage
+from gateway.model import Kind, Thing
+from gateway.requests import IDENTITY, Asked
+from gateway.rules import caching, headers
+from gateway.rules.links import Origins
+from gateway.upstream.client import Call
+
+# What goes with a set when it is deleted. Which of them cannot be known, so all are spoilt.
+_INSIDE: Mapping[Kind, Sequence[Kind]] = {
+    Kind.DATA_SET: (Kind.DATA_RECORD,),
+    Kind.CONTENT_SET: (Kind.CONTENT_ITEM,),
+    Kind.JOB_SET: (Kind.JOB, Kind.JOB_SEGMENT, Kind.DOCUMENT_SET, Kind.DOCUMENT),
+}
+
+
+class Facets:
+    """``properties`` and ``metadata`` of every entity, for both faces."""
+
+    def __init__(self, cache: PropertyCache, connect: Connect, origins: Origins) -> None:
+        self._cache = cache
+        self._connect = connect
+        self._origins = origins
+
+    async def handle(self, passage: Passage, asked: Asked) -> web.StreamResponse:
+        if passage.request.method == "GET":
+            return await self._get(passage)
+        return await self._put(passage, asked)
+
+    async def _get(self, passage: Passage) -> web.StreamResponse:
+        exchange = passage.exchange
+        anew = caching.asks_anew(passage.header("Cache-Control"), passage.header("Pragma"))
+        recalled = await self.read(passage, passage.named[0], passage.path, anew=anew)
+        lines = list(recalled.fetched.lines)
+        if recalled.fetched.status == 200:
+            lines += _cache_lines(recalled, anew=anew)
+        if recalled.outcome in ("hit", "coalesced", "stale"):
+            exchange.source = "cache"
+        wanted = passage.header("If-None-Match")
+        if recalled.etag is not None and wanted and caching.matches(wanted, recalled.etag):
+            return answers.whole(exchange, 304, lines, None)
+        return answers.whole(exchange, recalled.fetched.status, lines, recalled.fetched.body)
+
+    async def read(self, passage: Passage, thing: Thing, path: str, *, anew: bool) -> Recalled:
+        """One entity's list, at ``path`` of OL Connect. Raises what asking OL Connect raises."""
+        team = passage.team
+        facet = path.rpartition("/")[2]
+
+        async def fetch() -> Fetched:
+            return await self._fetch(passage.exchange, team.name, team.credential, path)
+
+        return await self._cache.read(CacheKey(team.credential, thing, facet), fetch, no_cache=anew)
+
+    async def _fetch(self, exchange: Exchange, team: str, credential: str, path: str) -> Fetched:
+        # The same request whoever asks: what one caller is answered must fit all others.
+        call = Call("GET", path, headers=[IDENTITY, *requests.identifying_lines(exchange)])
+        try:
+            async with self._connect.ask(
+                call, team=team, credential=credential, repeatable=True
+            ) as response:
+                exchange.source = "upstream"
+                body = await self._connect.upstream.read(response, READ_LIMIT)
+                lines = headers.for_caller(response.raw_headers, self._origins, path)
+                return Fetched(response.status, tuple(lines), body)
+        finally:
+            exchange.upstream_seconds += call.seconds
+
+    async def _put(self, passage: Passage, asked: Asked) -> web.StreamResponse:
+        things = [*passage.named, *asked.things]
+        kind = next(iter(passage.endpoint.body.values()))
+        call = requests.call_of(passage, asked, must_read_answer=True)
+        # Spoilt before the call and after it: whatever becomes of the call, and whoever reads
+        # meanwhile, no older value is answered after this answer.
+        async with self._cache.writing(things if asked.readable else None, kind):
+            fetched = await self._write(passage, call)
+        return answers.whole(passage.exchange, fetched.status, fetched.lines, fetched.body)
+
+    async def _write(self, passage: Passage, call: Call) -> Fetched:
+        exchange, team = passage.exchange, passage.team
+        try:
+            async with self._connect.ask(
+                call, team=team.name, credential=team.credential, repeatable=True
+            ) as response:
+                exchange.source = "upstream"
+                body = await self._connect.upstream.read(response, READ_LIMIT)
+                lines = headers.for_caller(response.raw_headers, self._origins, call.path)
+                return Fetched(response.status, tuple(lines), body)
+        finally:
+            exchange.upstream_seconds += call.seconds
+
+    @asynccontextmanager
+    async def deleting(self, things: Iterable[Thing]) -> AsyncIterator[None]:
+        """Around the deletion of sets: they and all that can be inside become unusable."""
+        sets = [thing for thing in things if thing.kind in _INSIDE]
+        if not sets:
+            yield
+            return
+        async with self._cache.writing(sets, sets[0].kind):
+            yield
+        for kind in _INSIDE[sets[0].kind]:
+            async with self._cache.writing(None, kind):
+                pass
+
+
+def _cache_lines(recalled: Recalled, *, anew: bool) -> list[tuple[str, str]]:
+    status = caching.cache_status(recalled.outcome, recalled.ttl_seconds, anew=anew)
+    lines = [
+        ("Cache-Status", status),
+        ("Age", str(int(recalled.age_seconds))),
+    ]
+    if recalled.etag is not None:
+        lines.append(("ETag", recalled.etag))
+    return lines

@@ -1,0 +1,225 @@
+"""Who brought about which operation and which entity, and how each operation ended.
+
+Ownership never changes once written, so it is kept in memory after the first look-up; how an
+operation stands is always read from the store, which other processes may share.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from cachetools import LRUCache
+
+from gateway.model import Kind, Status, Thing
+from gateway.operation import Operation
+from gateway.stores import Add, Change, Put, Remove, Store
+
+_DAY = 86_400.0
+ENDED_SECONDS = _DAY
+"""How long the end of an operation stays known (contract section 5)."""
+_RUNNING_SECONDS = 7 * _DAY
+# OL Connect's clean-up service removes what is older than some days; a month outlives it.
+_OWNERSHIP_SECONDS = 30 * _DAY
+_HOT_ENTRIES = 200_000
+
+
+class Ledger:
+    """Ownership and outcome, over a store. ``now`` gives Unix time.
+
+    ``ended`` is told of every operation's end once, by the process that saw it first.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        now: Callable[[], float],
+        ended: Callable[[Operation], None] = lambda operation: None,
+    ) -> None:
+        self._store = store
+        self._now = now
+        self._ended = ended
+        self._owners: LRUCache[Thing, str] = LRUCache(_HOT_ENTRIES)
+
+    # Ownership
+
+    def recall(self, thing: Thing) -> str | None:
+        """The owner, if it is known without asking the store."""
+        return self._owners.get(thing)
+
+    async def owners(self, things: Sequence[Thing]) -> list[str | None]:
+        """The owning team of each, None for what nobody is known to have brought about."""
+        found = [self._owners.get(thing) for thing in things]
+        unknown = [index for index, owner in enumerate(found) if owner is None]
+        if not unknown:
+            return found
+        values = await self._store.get_many([_owner_key(things[index]) for index in unknown])
+        for index, value in zip(unknown, values, strict=True):
+            if value is not None:
+                found[index] = value.decode()
+                self._remember(things[index], value.decode())
+        return found
+
+    async def owned(self, team: str, things: Sequence[Thing]) -> set[Thing]:
+        """Those of ``things`` that ``team`` brought about."""
+        owners = await self.owners(things)
+        return {thing for thing, owner in zip(things, owners, strict=True) if owner == team}
+
+    async def learn(self, team: str, things: Iterable[Thing]) -> None:
+        """Record what ``team`` brought about. What another team owns already stays theirs.
+
+        A managed file's name is the exception: it always means the newest file that bears it.
+        """
+        new = [thing for thing in dict.fromkeys(things) if self._owners.get(thing) != team]
+        if not new:
+            return
+        owners = await self.owners(new)
+        free = [
+            thing
+            for thing, owner in zip(new, owners, strict=True)
+            if owner is None or _is_file_name(thing)
+        ]
+        await self._store.put_many(
+            {_owner_key(thing): team.encode() for thing in free}, _OWNERSHIP_SECONDS
+        )
+        for thing in free:
+            self._remember(thing, team)
+
+    def _remember(self, thing: Thing, team: str) -> None:
+        # The owner of a name can change in another process; only what cannot change is kept.
+        if not (self._store.shared and _is_file_name(thing)):
+            self._owners[thing] = team
+
+    # Operations
+
+    async def claim(self, operation: Operation, *changes: Change) -> None:
+        """Record an operation that has begun, together with ``changes``, in one step."""
+        thing = Thing(Kind.OPERATION, operation.id)
+        await self._store.apply(
+            (
+                Put(_operation_key(operation.id), operation.to_bytes(), _RUNNING_SECONDS),
+                Put(_owner_key(thing), operation.team.encode(), _RUNNING_SECONDS),
+                Add(_team_key(operation.team), operation.id, operation.created, _RUNNING_SECONDS),
+                Add(RUNNING, operation.id, operation.created, _RUNNING_SECONDS),
+                Add(
+                    _running_key(operation.team), operation.id, operation.created, _RUNNING_SECONDS
+                ),
+                *changes,
+            )
+        )
+        self._owners[thing] = operation.team
+
+    async def operation(self, id_: str) -> Operation | None:
+        value = await self._store.get(_operation_key(id_))
+        return None if value is None else Operation.from_bytes(value)
+
+    async def operations(self, team: str, *, limit: int) -> list[Operation]:
+        """The team's operations, newest first."""
+        return await self._read(await self._store.members(_team_key(team), limit=limit))
+
+    async def running(self, team: str | None = None, *, limit: int = 10_000) -> list[Operation]:
+        """What is believed to be running, oldest first: one team's, or everybody's."""
+        name = RUNNING if team is None else _running_key(team)
+        return await self._read(await self._store.members(name, limit=limit, newest_first=False))
+
+    async def count_running(self, team: str) -> int:
+        return await self._store.count(_running_key(team))
+
+    async def progress(self, id_: str, percent: int) -> Operation | None:
+        """Record how far a running operation has come; it never goes back."""
+        return await self._change(
+            id_, lambda op: None if percent <= op.progress else replace(op, progress=percent)
+        )
+
+    async def end(
+        self,
+        id_: str,
+        status: Status,
+        *,
+        result: Iterable[Thing] = (),
+        problem: dict[str, Any] | None = None,
+    ) -> Operation | None:
+        """Record the end of an operation, once; later words only add to its result.
+
+        Returns the record after the change, None for an operation nobody started here.
+        """
+        things = tuple(result)
+
+        def change(op: Operation) -> Operation | None:
+            known = tuple(dict.fromkeys((*op.result, *things)))
+            if op.ended:
+                # "done" only said that it ended; its result is what tells that it failed.
+                late = op.status is Status.SUCCEEDED and status is Status.FAILED
+                if not late:
+                    return replace(op, result=known) if known != op.result else None
+                return replace(op, status=status, problem=problem)
+            progress = 100 if status is Status.SUCCEEDED else op.progress
+            return replace(
+                op,
+                status=status,
+                progress=progress,
+                finished=self._now(),
+                result=known,
+                problem=problem,
+            )
+
+        return await self._change(id_, change)
+
+    async def _change(
+        self, id_: str, change: Callable[[Operation], Operation | None]
+    ) -> Operation | None:
+        key = _operation_key(id_)
+        while (value := await self._store.get(key)) is not None:
+            before = Operation.from_bytes(value)
+            after = change(before)
+            if after is None:
+                return before
+            ttl = ENDED_SECONDS if after.ended else _RUNNING_SECONDS
+            if await self._store.swap(key, value, after.to_bytes(), ttl):
+                if after.ended and not before.ended:
+                    await self._forget_running(after)
+                    self._ended(after)
+                return after
+        return None
+
+    async def _forget_running(self, operation: Operation) -> None:
+        await self._store.apply(
+            (
+                Remove(RUNNING, operation.id),
+                Remove(_running_key(operation.team), operation.id),
+                Add(_team_key(operation.team), operation.id, operation.created, ENDED_SECONDS),
+                Put(
+                    _owner_key(Thing(Kind.OPERATION, operation.id)),
+                    operation.team.encode(),
+                    ENDED_SECONDS,
+                ),
+            )
+        )
+
+    async def _read(self, members: Sequence[tuple[str, float]]) -> list[Operation]:
+        values = await self._store.get_many([_operation_key(id_) for id_, _ in members])
+        return [Operation.from_bytes(value) for value in values if value is not None]
+
+
+RUNNING = "running"
+
+
+def _operation_key(id_: str) -> str:
+    return f"operation:{id_}"
+
+
+def _owner_key(thing: Thing) -> str:
+    # A preset is a managed file under another name.
+    kind = Kind.FILE if thing.kind is Kind.PRESET else thing.kind
+    return f"owner:{kind}:{thing.id}"
+
+
+def _team_key(team: str) -> str:
+    return f"operations:{team}"
+
+
+def _running_key(team: str) -> str:
+    return f"running:{team}"
+
+
+def _is_file_name(thing: Thing) -> bool:
+    return thing.kind in (Kind.FILE, Kind.PRESET) and not thing.id.isdigit()

@@ -1,0 +1,100 @@
+"""The limits of a team, kept in memory or, where several processes serve it, in the store."""
+
+import math
+from collections.abc import Callable
+
+from gateway.exchange import Exchange
+from gateway.ledger import Ledger
+from gateway.problems import RateLimited, StoreUnavailable, TooManyOperations
+from gateway.rules import limits
+from gateway.rules.limits import Rate, Taken
+from gateway.settings import Limits as LimitSettings
+from gateway.stores import Store
+
+_ATTEMPTS = 8
+_OPERATION_RETRY_SECONDS = 5
+
+
+class Limiter:
+    """Counts requests and running operations of every team. ``now`` gives Unix time."""
+
+    def __init__(self, store: Store, ledger: Ledger, now: Callable[[], float]) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._now = now
+        self._states: dict[str, float] = {}
+
+    async def take(self, team: str, settings: LimitSettings, exchange: Exchange) -> None:
+        """Count a request; its answer says what is left. Raises RateLimited."""
+        rate = rate_of(settings)
+        if rate is None:
+            return
+        taken = await self._taken(team, rate)
+        exchange.headers += [
+            ("RateLimit-Policy", limits.policy_line(rate)),
+            ("RateLimit", limits.state_line(taken.remaining, taken.wait_seconds)),
+        ]
+        if taken.wait_seconds:
+            wait = math.ceil(taken.wait_seconds)
+            raise RateLimited(
+                f"The team may make {rate.per_second:g} requests per second. "
+                f"Try again in {wait} s.",
+                headers={"Retry-After": str(wait)},
+            )
+
+    async def admit_start(self, team: str, settings: LimitSettings) -> None:
+        """Raises TooManyOperations when the team's running operations are as many as it may have.
+
+        Two starts at the same instant may both pass: the limit keeps a team from flooding OL
+        Connect, it is not an account.
+        """
+        most = settings.running_operations
+        if most is not None and await self._ledger.count_running(team) >= most:
+            raise TooManyOperations(
+                f"The team may have {most} operations running. Wait for one to end, or cancel it.",
+                headers={"Retry-After": str(_OPERATION_RETRY_SECONDS)},
+            )
+
+    def remaining(self, team: str, settings: LimitSettings) -> int | None:
+        """Requests left at this moment, as this process knows; None where there is no limit."""
+        rate = rate_of(settings)
+        if rate is None:
+            return None
+        taken = limits.take(rate, self._states.get(team, 0.0), self._now())
+        return taken.remaining + 1 if not taken.wait_seconds else 0
+
+    async def _taken(self, team: str, rate: Rate) -> Taken:
+        if not self._store.shared:
+            return self._take_here(team, rate)
+        try:
+            return await self._take_shared(team, rate)
+        except StoreUnavailable:
+            # Better a limit per process for a while than no service at all.
+            return self._take_here(team, rate)
+
+    def _take_here(self, team: str, rate: Rate) -> Taken:
+        taken = limits.take(rate, self._states.get(team, 0.0), self._now())
+        self._states[team] = taken.state
+        return taken
+
+    async def _take_shared(self, team: str, rate: Rate) -> Taken:
+        key = f"rate:{team}"
+        taken = Taken(0.0, 0, 1.0)
+        for _ in range(_ATTEMPTS):
+            before = await self._store.get(key)
+            taken = limits.take(rate, float(before or 0), self._now())
+            if taken.wait_seconds:
+                return taken
+            after = repr(taken.state).encode()
+            if await self._store.swap(key, before, after, rate.window_seconds + 1):
+                self._states[team] = taken.state
+                return taken
+        # So many others took theirs in the meantime that the bucket is as good as empty.
+        return Taken(taken.state, 0, 1 / rate.per_second)
+
+
+def rate_of(settings: LimitSettings) -> Rate | None:
+    if settings.requests_per_second is None:
+        return None
+    burst = settings.burst or max(1, math.ceil(settings.requests_per_second))
+    return Rate(settings.requests_per_second, burst)

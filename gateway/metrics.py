@@ -1,0 +1,148 @@
+"""Every metric's name, labels and meaning (contract section 8), and how an exchange is counted.
+
+Labels come from the catalogue and the configuration only: no caller can make a series.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from gateway import __version__
+from gateway.exchange import Exchange
+from gateway.operation import Operation
+
+# From a cache hit to the longest read timeout that is sensible.
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_OPERATION_SECONDS = (0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
+_REQUEST = ("endpoint", "method")
+
+
+class Metrics:
+    """One registry with everything in it; no global state, so several can live side by side."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry(auto_describe=True)
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"olgw_{name}", text, labels, registry=registry)
+
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(f"olgw_{name}", text, labels, registry=registry)
+
+        def histogram(
+            name: str, text: str, labels: tuple[str, ...], buckets: tuple[float, ...]
+        ) -> Histogram:
+            return Histogram(f"olgw_{name}", text, labels, registry=registry, buckets=buckets)
+
+        self.requests = counter(
+            "requests_total",
+            "Requests by endpoint, method, status code and who made the answer.",
+            *_REQUEST,
+            "code",
+            "source",
+        )
+        self.request_seconds = histogram(
+            "request_duration_seconds", "From request head to answer's end.", _REQUEST, _SECONDS
+        )
+        self.upstream_seconds = histogram(
+            "upstream_duration_seconds",
+            "Waiting for the heads of OL Connect's answers, per request.",
+            _REQUEST,
+            _SECONDS,
+        )
+        self.problems = counter(
+            "problems_total", "Refusals by endpoint and problem code.", "endpoint", "problem"
+        )
+        self.in_flight = gauge("requests_in_flight", "Requests being answered now.")
+        self.request_bytes = counter(
+            "request_body_bytes_total", "Bytes of request bodies taken in.", "endpoint"
+        )
+        self.response_bytes = counter(
+            "response_body_bytes_total", "Bytes of answers' bodies handed out.", "endpoint"
+        )
+        self.team_requests = counter(
+            "team_requests_total", "Requests by team and class of status.", "team", "code_class"
+        )
+        self.authentications = counter(
+            "authentications_total", "Tokens judged, by issuer and outcome.", "issuer", "result"
+        )
+        self.jwks_fetches = counter(
+            "jwks_fetches_total", "Key sets fetched, by issuer and outcome.", "issuer", "result"
+        )
+        self.jwks_age = gauge("jwks_age_seconds", "Age of the key set in use, by issuer.", "issuer")
+        self.logins = counter(
+            "upstream_logins_total",
+            "Logins at OL Connect, by credential and outcome.",
+            "credential",
+            "result",
+        )
+        self.cache_requests = counter(
+            "cache_requests_total", "Reads through the property cache, by outcome.", "result"
+        )
+        self.cache_entries = gauge("cache_entries", "Entries in the property cache.")
+        self.cache_bytes = gauge("cache_bytes", "Bytes in the property cache.")
+        self.cache_invalidations = counter(
+            "cache_invalidations_total", "Times a write made cached entries unusable."
+        )
+        self.operations_started = counter(
+            "operations_started_total", "Operations begun.", "service", "team"
+        )
+        self.operations_finished = counter(
+            "operations_finished_total",
+            "Operations ended, by how they ended.",
+            "service",
+            "team",
+            "status",
+        )
+        self.operations_running = gauge(
+            "operations_running", "Operations running now.", "service", "team"
+        )
+        self.operation_seconds = histogram(
+            "operation_duration_seconds",
+            "From start to end of an operation.",
+            ("service", "team"),
+            _OPERATION_SECONDS,
+        )
+        self.reloads = counter("config_reloads_total", "Configuration reloads.", "result")
+        self.last_reload_successful = gauge(
+            "config_last_reload_successful", "1 if the last reload was taken over."
+        )
+        self.build_info = gauge("build_info", "Always 1; the version is the label.", "version")
+        self.build_info.labels(__version__).set(1)
+        self.last_reload_successful.set(1)
+
+    def record(self, exchange: Exchange, seconds: float) -> None:
+        """Count one exchange that has ended. ``seconds`` is its whole duration."""
+        endpoint, method = exchange.endpoint, _method(exchange.method)
+        self.requests.labels(endpoint, method, str(exchange.status), exchange.source).inc()
+        trace = {"trace_id": exchange.traceparent[3:35]}
+        self.request_seconds.labels(endpoint, method).observe(seconds, trace)
+        if exchange.upstream_seconds:
+            self.upstream_seconds.labels(endpoint, method).observe(exchange.upstream_seconds, trace)
+        if exchange.problem is not None:
+            self.problems.labels(endpoint, exchange.problem.code).inc()
+        if exchange.bytes_in:
+            self.request_bytes.labels(endpoint).inc(exchange.bytes_in)
+        if exchange.bytes_out:
+            self.response_bytes.labels(endpoint).inc(exchange.bytes_out)
+        if exchange.team is not None:
+            self.team_requests.labels(exchange.team, f"{exchange.status // 100}xx").inc()
+
+    def operation_started(self, operation: Operation) -> None:
+        self.operations_started.labels(operation.service, operation.team).inc()
+        self.operations_running.labels(operation.service, operation.team).inc()
+
+    def operation_ended(self, operation: Operation) -> None:
+        labels = (operation.service, operation.team)
+        self.operations_finished.labels(*labels, operation.status.value).inc()
+        self.operations_running.labels(*labels).dec()
+        if operation.finished is not None:
+            self.operation_seconds.labels(*labels).observe(
+                max(0.0, operation.finished - operation.created)
+            )
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def _method(method: str) -> str:
+    # A method of a caller's invention must not become a series.
+    return method if method in _METHODS else "other"

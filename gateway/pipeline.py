@@ -1,0 +1,159 @@
+"""The journey of a request through the gateway, in the order it happens.
+
+form → identify → recognise → authorise → limit (``front``) → own → inspect the body → start,
+recall or ask OL Connect → learn → filter or relay. The order never varies, so it stands here as
+order.
+"""
+
+import aiohttp
+from aiohttp import web
+from pydantic_core import to_json
+
+from gateway import answers, learning, requests
+from gateway.bodies import READ_LIMIT, CallerBody
+from gateway.catalogue import Role
+from gateway.connect import Connect
+from gateway.facets import Facets
+from gateway.front import Passage, names_presets_in_body
+from gateway.learning import Learning, Told
+from gateway.limits import Limiter
+from gateway.ownership import Ownership
+from gateway.problems import (
+    InvalidParameters,
+    MalformedRequest,
+    Problem,
+    UpstreamInvalidResponse,
+)
+from gateway.relay import relay
+from gateway.requests import Asked
+from gateway.rules import documents, headers, ids, policy, progress
+from gateway.rules.links import Origins
+from gateway.starts import Starts
+
+TEXT = (("Content-Type", "text/plain"),)
+
+
+class Journey:
+    """The transparent face: OL Connect's REST API, method for method."""
+
+    def __init__(
+        self,
+        *,
+        connect: Connect,
+        ownership: Ownership,
+        learning: Learning,
+        starts: Starts,
+        limiter: Limiter,
+        facets: Facets,
+        origins: Origins,
+        max_body_bytes: int,
+    ) -> None:
+        self._connect = connect
+        self._ownership = ownership
+        self._learning = learning
+        self._starts = starts
+        self._limiter = limiter
+        self._facets = facets
+        self._origins = origins
+        self._max_body_bytes = max_body_bytes
+
+    async def handle(self, passage: Passage) -> web.StreamResponse:
+        """From the moment a request was let in until its answer is on its way."""
+        role = passage.endpoint.role
+        starts = role is Role.START and not requests.is_synchronous(passage)
+        if starts:
+            await self._limiter.admit_start(passage.team.name, passage.team.settings.limits)
+        await self._ownership.require(passage.team, passage.named)
+        asked = await self._inspect(passage)
+        if starts:
+            return await self._start(passage, asked)
+        if passage.endpoint.facet is not None and passage.request.method != "HEAD":
+            return await self._facets.handle(passage, asked)
+        if role is Role.PROGRESS and await self._learning.has_ended(
+            passage.parameters["operationId"]
+        ):
+            return answers.whole(passage.exchange, 200, TEXT, progress.DONE)
+        if role is Role.DELETE:
+            async with self._facets.deleting(passage.named):
+                return await self._ask(passage, asked)
+        return await self._ask(passage, asked)
+
+    async def _inspect(self, passage: Passage) -> Asked:
+        """Read the body where objects or presets stand in it, and judge by them as by the path."""
+        body = CallerBody(passage.request, passage.exchange, self._max_body_bytes)
+        body.check_length()
+        asked = await requests.read(passage, body)
+        if names_presets_in_body(passage.endpoint):
+            presets = ids.presets([*passage.named, *asked.things])
+            passage.choose(policy.choose(passage.teams, passage.endpoint, presets))
+        await self._ownership.require(passage.team, asked.things)
+        return asked
+
+    async def _start(self, passage: Passage, asked: Asked) -> web.StreamResponse:
+        exchange = passage.exchange
+        async with requests.start_of(passage, asked) as start:
+            try:
+                answer = await self._starts.begin(start)
+            finally:
+                exchange.upstream_seconds += start.call.seconds
+        exchange.source = "gateway" if answer.replayed else "upstream"
+        if answer.operation is not None:
+            exchange.operation_id = answer.operation.id
+        return answers.whole(exchange, answer.status, answer.lines, answer.body or None)
+
+    async def _ask(self, passage: Passage, asked: Asked) -> web.StreamResponse:
+        """The plain case: one call, one answer, passed on byte for byte."""
+        exchange, team = passage.exchange, passage.team
+        understood = learning.is_understood(team, passage.endpoint)
+        call = requests.call_of(passage, asked, must_read_answer=understood)
+        try:
+            async with self._connect.ask(
+                call,
+                team=team.name,
+                credential=team.credential,
+                repeatable=requests.is_repeatable(passage, asked),
+            ) as response:
+                exchange.upstream_seconds += call.seconds
+                exchange.source = "upstream"
+                return await self._answer(passage, asked, response)
+        except Problem:
+            exchange.source = "gateway"
+            raise
+
+    async def _answer(
+        self, passage: Passage, asked: Asked, response: aiohttp.ClientResponse
+    ) -> web.StreamResponse:
+        exchange, upstream = passage.exchange, self._connect.upstream
+        lines = headers.for_caller(response.raw_headers, self._origins, passage.path)
+        body = None
+        if passage.request.method != "HEAD" and learning.is_read(
+            passage.team, passage.endpoint, response.status, response.content_length
+        ):
+            body = await upstream.read(response, READ_LIMIT)
+        has_ended = await self._learning.learn(
+            passage.team,
+            Told(
+                passage.endpoint,
+                passage.parameters,
+                passage.raw_query,
+                response.status,
+                response.headers,
+                body,
+            ),
+        )
+        if has_ended:
+            return answers.whole(exchange, 200, TEXT, progress.DONE)
+        if body is None:
+            return await relay(passage.request, exchange, upstream, response, lines)
+        if response.status == 200 and learning.is_filtered(passage.team, passage.endpoint):
+            body = await self._filtered(passage, asked, body)
+        return answers.whole(exchange, response.status, lines, body)
+
+    async def _filtered(self, passage: Passage, asked: Asked, body: bytes) -> bytes:
+        """A list without what is not the team's. Raises UpstreamInvalidResponse."""
+        try:
+            document = documents.read(body)
+            selected = ids.listed(passage.endpoint, requests.kind_sought(passage, asked))
+            return to_json(await self._ownership.only(passage.team, selected, document))
+        except (MalformedRequest, InvalidParameters) as error:
+            raise UpstreamInvalidResponse("OL Connect's list cannot be read.") from error

@@ -1,0 +1,238 @@
+"""Starts whose answer was lost, found again among the operations that OL Connect is running.
+
+Attempts are in the store from before they are sent until their fate is known, so those of a
+gateway that was killed are found by the next one.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import structlog
+
+from gateway.connect import Connect
+from gateway.ledger import Ledger
+from gateway.model import Kind, Thing
+from gateway.operation import Operation
+from gateway.problems import Problem
+from gateway.rules import documents, operations, reconcile
+from gateway.rules.reconcile import Attempt, Listed
+from gateway.stores import Store
+from gateway.upstream.client import Call
+
+log = structlog.get_logger("gateway.recovery")
+
+ATTEMPTS = "attempts"
+_LIST_BYTES = 16 * 1024 * 1024
+_SETTLING_SECONDS = 2.0
+# An operation that OL Connect does not list this soon after the request left was never begun: its
+# engines need longer than this for the smallest job.
+_PROOF_SECONDS = 0.25
+_SEARCHED_SECONDS = 600.0
+_SAME_CLOCK_SECONDS = 1.5
+_SLACK_SECONDS = 0.05
+_SKEWED_SLACK_SECONDS = 1.0
+
+
+Adopt = Callable[[Operation, Operation], Awaitable[Any]]
+"""Told an attempt and the operation it began."""
+
+
+def attempt_key(id_: str) -> str:
+    return f"attempt:{id_}"
+
+
+class Recovery:
+    """Attempts are Operations with an id of our own and ``created`` the time they were sent."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        ledger: Ledger,
+        connect: Connect,
+        now: Callable[[], float],
+        longest_seconds: float,
+    ) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._connect = connect
+        self._now = now
+        self._longest_seconds = longest_seconds
+        self._under_way: dict[str, tuple[Operation, asyncio.Event]] = {}
+        self._failed: dict[str, tuple[Operation, float]] = {}
+        self._found: dict[str, str] = {}
+        self._excluded: set[str] = set()
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    def announce(self, attempt: Operation) -> None:
+        self._under_way[attempt.id] = (attempt, asyncio.Event())
+
+    def forget(self, attempt: Operation) -> None:
+        """Its fate is known and written down."""
+        self._leave(attempt)
+        self._failed.pop(attempt.id, None)
+        self._found.pop(attempt.id, None)
+        self._excluded.discard(attempt.id)
+
+    def abandon(self, attempt: Operation) -> None:
+        """The gateway is ending in the middle of it; the next one will look for it."""
+        self._leave(attempt)
+
+    def _leave(self, attempt: Operation) -> None:
+        entry = self._under_way.pop(attempt.id, None)
+        if entry is not None:
+            entry[1].set()
+
+    def is_under_way(self, attempt: Operation) -> bool:
+        """Whether an answer may still come, here or in another process."""
+        if attempt.id in self._under_way:
+            return True
+        return self._store.shared and attempt.id not in self._failed and self._may_live(attempt)
+
+    def is_excluded(self, attempt: Operation) -> bool:
+        """Whether OL Connect was asked so soon that the operation cannot have come and gone."""
+        return attempt.id in self._excluded
+
+    async def find(self, attempt: Operation) -> Operation | None:
+        """The operation that a start with a lost answer began, if that is certain."""
+        self._failed.setdefault(attempt.id, (attempt, self._now()))
+        self._leave(attempt)
+        async with self._turns[attempt.service]:
+            if attempt.id not in self._found:
+                with suppress(Problem):
+                    await self._match(attempt)
+        id_ = self._found.get(attempt.id)
+        return None if id_ is None else replace(attempt, id=id_)
+
+    async def sweep(self, adopt: Adopt) -> int:
+        """Look for what other, ended gateways left behind; returns how many were found."""
+        found = 0
+        for id_, _ in await self._store.members(ATTEMPTS, limit=1000, newest_first=False):
+            value = await self._store.get(attempt_key(id_))
+            if value is None or id_ in self._under_way:
+                continue
+            attempt = Operation.from_bytes(value)
+            age = self._now() - attempt.created
+            if age > _SEARCHED_SECONDS or (self._store.shared and self._may_live(attempt)):
+                continue
+            found += await self._rescue(attempt, adopt)
+        return found
+
+    async def _rescue(self, attempt: Operation, adopt: Adopt) -> bool:
+        first = attempt.id not in self._failed
+        self._failed.setdefault(attempt.id, (attempt, attempt.created + self._longest_seconds))
+        operation = await self.find(attempt)
+        if operation is None:
+            if first:
+                log.warning("start_of_unknown_fate", team=attempt.team, endpoint=attempt.endpoint)
+            return False
+        await adopt(attempt, operation)
+        log.info("operation_recovered", team=attempt.team, operation_id=operation.id)
+        return True
+
+    def _may_live(self, attempt: Operation) -> bool:
+        return self._now() < attempt.created + self._longest_seconds
+
+    async def _match(self, attempt: Operation) -> None:
+        """Ask OL Connect once for all lost starts of the service, and give out what is certain."""
+        asked = self._now()
+        listed, skew = await self._listed(attempt)
+        answered = self._now()
+        await self._let_settle(attempt.service)
+        free = await self._unclaimed(listed)
+        slack = _SLACK_SECONDS if skew == 0 else _SKEWED_SLACK_SECONDS
+        attempts = await self._attempts(attempt.service, slack)
+        self._found |= reconcile.assign(
+            attempts, [Listed(id_, began - skew) for id_, began in free.items()]
+        )
+        for id_, (lost, failed_at) in self._failed.items():
+            soon = answered - lost.created <= _PROOF_SECONDS and failed_at <= asked
+            if lost.service == attempt.service and soon and id_ not in self._found and not free:
+                self._excluded.add(id_)
+
+    async def _listed(self, attempt: Operation) -> tuple[dict[str, float], float]:
+        """What runs at OL Connect, id to Unix time, and how far its clock is ahead of ours."""
+        call = Call("GET", operations.listing_of(attempt.service), headers=[_UNCODED])
+        async with self._connect.ask(
+            call, team=attempt.team, credential=attempt.credential, repeatable=True
+        ) as response:
+            body = await self._connect.upstream.read(response, _LIST_BYTES)
+            if response.status != 200:
+                raise Problem
+            skew = _skew(response.headers.get("Date"), self._now())
+        return dict(_entries(documents.read(body))), skew
+
+    async def _let_settle(self, service: str) -> None:
+        """Wait for starts in flight: what they began is listed, too, but not yet claimed."""
+        events = [
+            event.wait() for lost, event in self._under_way.values() if lost.service == service
+        ]
+        if events:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_SETTLING_SECONDS):
+                    await asyncio.gather(*events)
+
+    async def _unclaimed(self, listed: dict[str, float]) -> dict[str, float]:
+        owners = await self._ledger.owners([Thing(Kind.OPERATION, id_) for id_ in listed])
+        taken = set(self._found.values())
+        return {
+            id_: began
+            for (id_, began), owner in zip(listed.items(), owners, strict=True)
+            if owner is None and id_ not in taken
+        }
+
+    async def _attempts(self, service: str, slack: float) -> list[Attempt]:
+        """Everything that can have begun an operation of the service, here or elsewhere."""
+        here = [
+            _as_attempt(lost, failed_at, slack, open_=False)
+            for lost, failed_at in self._failed.values()
+            if lost.service == service
+        ]
+        open_ = [lost for lost, _ in self._under_way.values() if lost.service == service]
+        if self._store.shared:
+            open_ += [lost async for lost in self._elsewhere(service)]
+        until = self._now() + self._longest_seconds
+        return here + [_as_attempt(lost, until, slack, open_=True) for lost in open_]
+
+    async def _elsewhere(self, service: str) -> AsyncIterator[Operation]:
+        members = await self._store.members(ATTEMPTS, limit=1000)
+        values = await self._store.get_many([attempt_key(id_) for id_, _ in members])
+        for value in values:
+            if value is None:
+                continue
+            lost = Operation.from_bytes(value)
+            mine = lost.id in self._failed or lost.id in self._under_way
+            if lost.service == service and not mine:
+                yield lost
+
+
+_UNCODED = ("Accept-Encoding", "identity")
+
+
+def _as_attempt(lost: Operation, latest: float, slack: float, *, open_: bool) -> Attempt:
+    owner = "\0".join((lost.team, lost.issuer, lost.subject, lost.endpoint))
+    return Attempt(lost.id, owner, lost.created - slack, latest + slack, open_)
+
+
+def _entries(document: Any) -> Iterable[tuple[str, float]]:
+    """Id and start of every operation of a JSON Operations List."""
+    for entry in document if isinstance(document, list) else ():
+        if not isinstance(entry, dict):
+            continue
+        id_, began = entry.get("id"), entry.get("startTime")
+        if isinstance(id_, str) and isinstance(began, int | float):
+            yield id_, began / 1000
+
+
+def _skew(date: str | None, now: float) -> float:
+    try:
+        difference = parsedate_to_datetime(date or "").timestamp() - now
+    except ValueError:
+        return 0.0
+    # The header is rounded down to seconds.
+    return 0.0 if abs(difference) <= _SAME_CLOCK_SECONDS else difference

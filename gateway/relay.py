@@ -1,0 +1,68 @@
+"""OL Connect's answer on its way to the caller: small ones whole, the rest as they come."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import aiohttp
+from aiohttp import web
+
+from gateway import answers
+from gateway.exchange import Exchange
+from gateway.problems import Problem
+from gateway.upstream.client import Upstream
+
+_WHOLE_BYTES = 64 * 1024
+# A caller who takes nothing for this long is not waiting any more.
+_SLOW_READER_SECONDS = 60.0
+_NO_BODY = frozenset({204, 304})
+
+
+async def relay(
+    request: web.BaseRequest,
+    exchange: Exchange,
+    upstream: Upstream,
+    response: aiohttp.ClientResponse,
+    lines: answers.Lines,
+) -> web.StreamResponse:
+    """Pass a body on byte for byte. Once its head is out, a failure breaks the connection off.
+
+    Raises what ``Upstream.read`` raises, as long as nothing has been sent.
+    """
+    lines = list(lines)
+    length = response.headers.get("Content-Length")
+    if request.method == "HEAD" or response.status in _NO_BODY:
+        if length is not None and request.method == "HEAD":
+            lines.append(("Content-Length", length))
+        return answers.whole(exchange, response.status, lines, None)
+    if length is not None and length.isdigit() and int(length) <= _WHOLE_BYTES:
+        body = await upstream.read(response, _WHOLE_BYTES)
+        return answers.whole(exchange, response.status, lines, body)
+    if length is not None:
+        lines.append(("Content-Length", length))
+    answer = answers.stream(exchange, response.status, lines)
+    await answer.prepare(request)
+    exchange.answering = True
+    try:
+        await _pump(upstream.chunks(response), answer, exchange)
+    except (Problem, TimeoutError) as error:
+        # The head promised more than has come: only a broken connection says so (RFC 9112 8).
+        if isinstance(error, Problem):
+            exchange.problem = error
+        _break_off(request)
+        raise
+    return answer
+
+
+async def _pump(
+    chunks: AsyncIterator[bytes], answer: web.StreamResponse, exchange: Exchange
+) -> None:
+    async for chunk in chunks:
+        async with asyncio.timeout(_SLOW_READER_SECONDS):
+            await answer.write(chunk)
+        exchange.bytes_out += len(chunk)
+    await answer.write_eof()
+
+
+def _break_off(request: web.BaseRequest) -> None:
+    if request.transport is not None:
+        request.transport.abort()

@@ -1,0 +1,44 @@
+"""``olgw routes``: the catalogue as a list, and who may call what."""
+
+from typing import Any
+
+from gateway.catalogue import CATALOGUE, SIMPLIFIED, Endpoint
+from gateway.rules.policy import Rulebook
+from gateway.settings import Settings
+
+
+def rows(settings: Settings | None) -> list[dict[str, Any]]:
+    """One mapping per endpoint; ``teams`` is there where a configuration was given."""
+    rulebook = Rulebook(settings) if settings else None
+    return [_row(endpoint, rulebook) for endpoint in (*CATALOGUE, *SIMPLIFIED)]
+
+
+def _row(endpoint: Endpoint, rulebook: Rulebook | None) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "name": endpoint.name,
+        "method": endpoint.method,
+        "path": endpoint.template,
+        "role": endpoint.role.value,
+        "cached": endpoint.facet is not None and endpoint.method == "GET",
+    }
+    if rulebook is not None:
+        row["teams"] = [team.name for team in rulebook.teams if team.may(endpoint, None).allowed]
+    return row
+
+
+def table(listed: list[dict[str, Any]]) -> str:
+    """The rows in columns, as wide as they need to be."""
+    cells = [_cells(row) for row in listed]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]
+    return "\n".join(lines)
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    cells = [row["name"], row["method"], row["path"]]
+    if "teams" in row:
+        cells.append(", ".join(row["teams"]) or "-")
+    return cells

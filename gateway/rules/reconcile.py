@@ -1,0 +1,63 @@
+"""Which of OL Connect's running operations came of which start whose answer was lost.
+
+OL Connect says of an operation only its service and the time it began; so an operation is given to
+an attempt only if nobody else can have begun it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A start of unknown fate. It can have begun an operation between its two Unix times.
+
+    ``owner`` is the team with its subject and idempotency key: attempts of one owner may be
+    exchanged for one another without anyone noticing. ``open`` means an answer may still come.
+    """
+
+    id: str
+    owner: str
+    earliest: float
+    latest: float
+    open: bool = False
+
+    def may_have_begun(self, began: float) -> bool:
+        return self.earliest <= began <= self.latest
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An operation that OL Connect lists and nobody has claimed; ``began`` is Unix time."""
+
+    id: str
+    began: float
+
+
+def assign(attempts: Sequence[Attempt], listed: Sequence[Listed]) -> dict[str, str]:
+    """Attempt id to operation id, for every pair that is certain; open attempts only compete."""
+    assigned: dict[str, str] = {}
+    waiting = sorted(listed, key=lambda operation: operation.began)
+    progressed = True
+    while progressed:
+        progressed = False
+        for operation in list(waiting):
+            candidates = [
+                attempt
+                for attempt in attempts
+                if attempt.id not in assigned and attempt.may_have_begun(operation.began)
+            ]
+            attempt = _certain(candidates)
+            if attempt is not None:
+                assigned[attempt.id] = operation.id
+                waiting.remove(operation)
+                progressed = True
+    return assigned
+
+
+def _certain(candidates: Sequence[Attempt]) -> Attempt | None:
+    if not candidates or any(attempt.open for attempt in candidates):
+        return None
+    if len({attempt.owner for attempt in candidates}) > 1:
+        return None
+    return min(candidates, key=lambda attempt: attempt.earliest)

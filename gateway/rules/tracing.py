@@ -1,0 +1,53 @@
+"""W3C Trace Context: reading, continuing and beginning a ``traceparent``."""
+
+import re
+from dataclasses import dataclass
+
+_TRACEPARENT = re.compile(
+    r"(?P<version>(?!ff)[0-9a-f]{2})-(?P<trace>(?!0{32})[0-9a-f]{32})"
+    r"-(?P<span>(?!0{16})[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})(?P<more>-[\x21-\x7e]*)?"
+)
+_SAMPLED = 0x01
+_RANDOM_TRACE_ID = 0x02
+_LONGEST = 512
+
+
+@dataclass(frozen=True, slots=True)
+class TraceParent:
+    """A valid ``traceparent``: ids in lower-case hexadecimal, flags reduced to the known ones."""
+
+    trace_id: str
+    span_id: str
+    flags: int
+
+    def __str__(self) -> str:
+        return f"00-{self.trace_id}-{self.span_id}-{self.flags:02x}"
+
+
+def parse(value: str) -> TraceParent | None:
+    """None if the value is not valid; a later version is read as version 00 (section 4.3)."""
+    found = _TRACEPARENT.fullmatch(value) if len(value) <= _LONGEST else None
+    if found is None or (found["version"] == "00" and found["more"] is not None):
+        return None
+    flags = int(found["flags"], 16) & (_SAMPLED | _RANDOM_TRACE_ID)
+    return TraceParent(found["trace"], found["span"], flags)
+
+
+def child(traceparent: str, new_span_id: bytes) -> str:
+    """The same trace, continued by the span of 8 bytes; ValueError if either is not valid."""
+    parent = parse(traceparent)
+    if parent is None:
+        raise ValueError("not a valid traceparent")
+    return str(TraceParent(parent.trace_id, _hexadecimal(new_span_id, 8), parent.flags))
+
+
+def new(trace_id: bytes, span_id: bytes, *, sampled: bool = False) -> str:
+    """A trace that begins here, from 16 and 8 random bytes."""
+    flags = _RANDOM_TRACE_ID | (_SAMPLED if sampled else 0)
+    return str(TraceParent(_hexadecimal(trace_id, 16), _hexadecimal(span_id, 8), flags))
+
+
+def _hexadecimal(octets: bytes, length: int) -> str:
+    if len(octets) != length or not any(octets):
+        raise ValueError(f"an id is {length} bytes that are not all zero")
+    return octets.hex()

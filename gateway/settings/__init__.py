@@ -1,0 +1,65 @@
+"""What an operator can choose: frozen records, and every mistake at once with its line."""
+
+from gateway.settings.load import load, parse
+from gateway.settings.mistakes import InvalidSettings, Mistake
+from gateway.settings.models import (
+    Address,
+    Admin,
+    Cache,
+    Cors,
+    Credential,
+    Grant,
+    Introspection,
+    Issuer,
+    JwksFile,
+    JwksUrl,
+    Limits,
+    Listen,
+    Log,
+    Login,
+    Members,
+    Pipeline,
+    PipelineParameters,
+    PropertiesCache,
+    Settings,
+    Store,
+    Team,
+    Upstream,
+    UpstreamTls,
+)
+from gateway.settings.schema import schema
+from gateway.settings.secrets import Secret
+from gateway.settings.sources import Sources
+
+__all__ = [
+    "Address",
+    "Admin",
+    "Cache",
+    "Cors",
+    "Credential",
+    "Grant",
+    "Introspection",
+    "InvalidSettings",
+    "Issuer",
+    "JwksFile",
+    "JwksUrl",
+    "Limits",
+    "Listen",
+    "Log",
+    "Login",
+    "Members",
+    "Mistake",
+    "Pipeline",
+    "PipelineParameters",
+    "PropertiesCache",
+    "Secret",
+    "Settings",
+    "Sources",
+    "Store",
+    "Team",
+    "Upstream",
+    "UpstreamTls",
+    "load",
+    "parse",
+    "schema",
+]

@@ -1,0 +1,1 @@
+"""OL Connect's methods, a module per service."""

@@ -1,0 +1,249 @@
+"""Starting operations: announced before they are sent, claimed before they are answered, never
+sent twice.
+
+A start is written down before it leaves, so that one whose answer is lost, with the connection or
+with the gateway itself, can be found again among OL Connect's running operations
+(``gateway.recovery``). An ``Idempotency-Key`` is part of the same record.
+"""
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from gateway.connect import Connect
+from gateway.ledger import ENDED_SECONDS, Ledger
+from gateway.operation import Operation
+from gateway.problems import (
+    IdempotencyInProgress,
+    IdempotencyMismatch,
+    MalformedRequest,
+    Problem,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
+from gateway.recovery import ATTEMPTS, Recovery, attempt_key
+from gateway.rules import headers, operations
+from gateway.rules.links import Origins
+from gateway.stores import Add, Change, Delete, Put, Remove, Store
+from gateway.tasks import TaskSet
+from gateway.upstream.client import Call
+
+_BODY_LIMIT = 1024 * 1024
+_ATTEMPT_SECONDS = ENDED_SECONDS + 3600.0
+_KEY_CHARACTERS = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What OL Connect answered, its header lines as callers may see them."""
+
+    status: int
+    lines: tuple[tuple[str, str], ...]
+    body: bytes = b""
+    operation: Operation | None = None
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A start about to be sent. ``operation`` is its record but for the id, which OL Connect gives.
+
+    ``fingerprint`` tells one request from another under the same idempotency ``key``.
+    """
+
+    operation: Operation
+    call: Call
+    key: str | None = None
+    fingerprint: str = ""
+
+
+class Starts:
+    """Sends starts. ``now`` gives Unix time."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        ledger: Ledger,
+        connect: Connect,
+        recovery: Recovery,
+        origins: Origins,
+        tasks: TaskSet,
+        now: Callable[[], float],
+        started: Callable[[Operation], None],
+    ) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._connect = connect
+        self._recovery = recovery
+        self._origins = origins
+        self._tasks = tasks
+        self._now = now
+        self._started = started
+
+    async def begin(self, start: Start) -> Answer:
+        """Send a start once, or answer as the first one under the same key was answered.
+
+        Raises IdempotencyMismatch, IdempotencyInProgress, StoreUnavailable, or what asking OL
+        Connect raises, then with the member ``started``: "no" or "unknown".
+        """
+        attempt = replace(start.operation, id=secrets.token_hex(12), created=self._now())
+        if start.key is not None:
+            idempotency = (_idempotency_key(attempt.team, start.key), start.fingerprint)
+            attempt = replace(attempt, idempotency=idempotency)
+            earlier = await self._earlier(*idempotency)
+            if earlier is not None:
+                return earlier
+        # A caller who leaves must not take along the only one who knows whom the operation is
+        # for: the rest happens in a task of its own.
+        work = self._perform(start.call, attempt)
+        return await asyncio.shield(self._tasks.start(work, name="start"))
+
+    async def _perform(self, call: Call, attempt: Operation) -> Answer:
+        await self._announce(attempt)
+        try:
+            answer = await self._send(call, attempt)
+        except Problem as problem:
+            return await self._after_failure(call, attempt, problem)
+        except BaseException:
+            self._recovery.abandon(attempt)
+            raise
+        # Without an operation OL Connect has refused: the key is free for a better request.
+        await self._settle(attempt, answer)
+        return answer
+
+    async def _announce(self, attempt: Operation) -> None:
+        self._recovery.announce(attempt)
+        try:
+            # Before the key: a record of a key always finds its attempt, or its outcome.
+            await self._store.apply(
+                (
+                    Put(attempt_key(attempt.id), attempt.to_bytes(), _ATTEMPT_SECONDS),
+                    Add(ATTEMPTS, attempt.id, attempt.created, _ATTEMPT_SECONDS),
+                )
+            )
+            if attempt.idempotency is not None:
+                await self._take_key(attempt, *attempt.idempotency)
+        except BaseException:
+            self._recovery.forget(attempt)
+            raise
+
+    async def _take_key(self, attempt: Operation, key: str, fingerprint: str) -> None:
+        record = _record("running", fingerprint, attempt.id)
+        if await self._store.put_if_absent(key, record, ENDED_SECONDS) is not None:
+            await self._store.apply((Delete(attempt_key(attempt.id)), Remove(ATTEMPTS, attempt.id)))
+            raise IdempotencyInProgress(headers={"Retry-After": "1"})
+
+    async def _send(self, call: Call, attempt: Operation) -> Answer:
+        async with self._connect.ask(
+            call, team=attempt.team, credential=attempt.credential, repeatable=False
+        ) as response:
+            lines = tuple(headers.for_caller(response.raw_headers, self._origins, call.path))
+            id_ = operations.id_in(response.raw_headers)
+            if id_ is not None:
+                return Answer(response.status, lines, operation=replace(attempt, id=id_))
+            body = await self._connect.upstream.read(response, _BODY_LIMIT)
+            return Answer(response.status, lines, body)
+
+    async def _after_failure(self, call: Call, attempt: Operation, problem: Problem) -> Answer:
+        if not call.sent or call.failure is not None:
+            # No byte left, or the body was never complete: OL Connect has nothing to run.
+            await self._settle(attempt, None)
+            if isinstance(problem, UpstreamTimeout | UpstreamUnreachable):
+                problem.members["started"] = "no"
+            raise problem
+        found = await self._recovery.find(attempt)
+        if found is not None:
+            return await self.adopt(attempt, found)
+        if self._recovery.is_excluded(attempt):
+            await self._settle(attempt, None)
+        problem.members["started"] = "unknown"
+        raise problem
+
+    async def adopt(self, attempt: Operation, operation: Operation) -> Answer:
+        """Write down an operation that was found again; returns what its start is answered."""
+        lines = operations.link_lines(operation.service, operation.id, self._origins.public)
+        answer = Answer(202, (("operationId", operation.id), *lines), operation=operation)
+        await self._settle(attempt, answer)
+        return answer
+
+    async def _settle(self, attempt: Operation, answer: Answer | None) -> None:
+        """Replace the announcement by what came of it, in one step."""
+        changes: list[Change] = [Delete(attempt_key(attempt.id)), Remove(ATTEMPTS, attempt.id)]
+        operation = None if answer is None else answer.operation
+        if attempt.idempotency is not None:
+            key, fingerprint = attempt.idempotency
+            changes.append(
+                Delete(key)
+                if answer is None or operation is None
+                else Put(key, _record("done", fingerprint, operation.id, answer), ENDED_SECONDS)
+            )
+        if operation is None:
+            await self._store.apply(changes)
+        else:
+            await self._ledger.claim(operation, *changes)
+            self._started(operation)
+        self._recovery.forget(attempt)
+
+    async def _earlier(self, key: str, fingerprint: str) -> Answer | None:
+        value = await self._store.get(key)
+        if value is None:
+            return None
+        record: dict[str, Any] = from_json(value)
+        if record["fingerprint"] != fingerprint:
+            raise IdempotencyMismatch(parameter="Idempotency-Key")
+        if record["state"] == "running":
+            return await self._unsettled(record["id"])
+        lines = tuple((name, text) for name, text in record["lines"])
+        operation = await self._ledger.operation(record["id"])
+        return Answer(record["status"], lines, operation=operation, replayed=True)
+
+    async def _unsettled(self, attempt_id: str) -> Answer:
+        """The first request under the key is under way, or its fate is unknown: look again."""
+        value = await self._store.get(attempt_key(attempt_id))
+        attempt = None if value is None else Operation.from_bytes(value)
+        if attempt is None or self._recovery.is_under_way(attempt):
+            # No attempt any more: its outcome is being written at this moment.
+            raise IdempotencyInProgress(headers={"Retry-After": "1"})
+        found = await self._recovery.find(attempt)
+        if found is not None:
+            return replace(await self.adopt(attempt, found), replayed=True)
+        raise UpstreamTimeout(
+            "An earlier request with this Idempotency-Key may have started an operation, but OL "
+            "Connect does not list it. Look for its result before you use a new key.",
+            members={"started": "unknown"},
+        )
+
+
+def checked_key(value: str | None) -> str | None:
+    """An ``Idempotency-Key`` as sent. Raises MalformedRequest."""
+    if value is None:
+        return None
+    if not value or len(value) > _KEY_CHARACTERS or not value.isascii() or not value.isprintable():
+        raise MalformedRequest(
+            f"An Idempotency-Key has 1 to {_KEY_CHARACTERS} printable ASCII characters.",
+            parameter="Idempotency-Key",
+        )
+    return value
+
+
+def fingerprint(method: str, target: str, content_type: str, body_digest: str) -> str:
+    """What makes two requests the same request; the team is part of the key."""
+    text = "\n".join((method, target, content_type, body_digest))
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _record(state: str, fingerprint: str, id_: str, answer: Answer | None = None) -> bytes:
+    status, lines = (0, ()) if answer is None else (answer.status, answer.lines)
+    return to_json(
+        {"state": state, "fingerprint": fingerprint, "id": id_, "status": status, "lines": lines}
+    )
+
+
+def _idempotency_key(team: str, key: str) -> str:
+    return f"idempotency:{team}:{hashlib.sha256(key.encode()).hexdigest()}"

@@ -1,0 +1,258 @@
+"""The store that several processes share: Redis or Valkey. Needs the ``redis`` extra."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from typing import Any, TypeAlias, cast
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.client import PubSub
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import RedisError, ResponseError
+
+from gateway.problems import StoreUnavailable
+from gateway.stores import redis_scripts
+from gateway.stores.contract import (
+    MAY_HAVE_MISSED,
+    Add,
+    Change,
+    Delete,
+    Put,
+    Remove,
+    Store,
+    StoreUnusable,
+    as_bytes,
+    as_text,
+    ttl_milliseconds,
+)
+
+PREFIX = b"olgw:"
+
+SOCKET_TIMEOUT_SECONDS = 0.4
+DEADLINE_SECONDS = 0.9
+MAX_OPERATIONS = 32
+MAX_CONNECTIONS = MAX_OPERATIONS + 16  # each subscription keeps one
+
+QUIET_SECONDS = 10.0
+LONGEST_PAUSE_SECONDS = 2.0
+
+_Arguments: TypeAlias = list[str | bytes | int | float]
+
+
+class RedisStore(Store):
+    """Nothing is connected before it is needed, and lost connections come back by themselves.
+
+    Keys start with ``olgw:v:`` (values), ``olgw:s:`` and ``olgw:x:`` (a set by score and by
+    expiry), channels with ``olgw:c:DB:``, since Redis shares them between its databases. Works
+    from Redis 5 on; not for Redis Cluster, where one script may not touch several slots.
+    """
+
+    shared = True
+
+    def __init__(self, url: str, *, quiet_seconds: float = QUIET_SECONDS) -> None:
+        # What a repetition cannot change is repeated once when the answer is lost. A counter would
+        # count twice and a swap would report its own success as defeat: those are sent once.
+        self._client = _client(url, retries=1)
+        self._once = _client(url, retries=0)
+        database = self._client.connection_pool.connection_kwargs.get("db", 0)
+        self._channels = PREFIX + b"c:%d:" % database
+        self._quiet_seconds = quiet_seconds
+        self._turns = asyncio.Semaphore(MAX_OPERATIONS)
+        self._closing = asyncio.Event()
+        self._waiting: set[asyncio.Timeout] = set()
+        repeatable, once = self._client.register_script, self._once.register_script
+        self._apply = repeatable(redis_scripts.APPLY)
+        self._count = repeatable(redis_scripts.COUNT)
+        self._members = repeatable(redis_scripts.MEMBERS)
+        self._put_if_absent = once(redis_scripts.PUT_IF_ABSENT)
+        self._swap = once(redis_scripts.SWAP)
+        self._increment = once(redis_scripts.INCREMENT)
+
+    async def get(self, key: str) -> bytes | None:
+        async with self._answering():
+            value = await self._client.get(_value_key(key))
+        return cast(bytes | None, value)
+
+    async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        if not keys:
+            return []
+        async with self._answering():
+            values = await self._client.mget([_value_key(key) for key in keys])
+        return cast(list[bytes | None], values)
+
+    async def put_if_absent(self, key: str, value: bytes, ttl: float) -> bytes | None:
+        async with self._answering():
+            current = await self._put_if_absent([_value_key(key)], [value, ttl_milliseconds(ttl)])
+        return cast(bytes | None, current)
+
+    async def swap(self, key: str, expected: bytes | None, value: bytes | None, ttl: float) -> bool:
+        arguments: _Arguments = [*_optional(expected), *_optional(value), ttl_milliseconds(ttl)]
+        async with self._answering():
+            return bool(await self._swap([_value_key(key)], arguments))
+
+    async def increment(self, key: str, by: int, ttl: float) -> int:
+        async with self._answering():
+            return int(await self._increment([_value_key(key)], [by, ttl_milliseconds(ttl)]))
+
+    async def members(
+        self, name: str, *, limit: int, newest_first: bool = True, minimum: float | None = None
+    ) -> list[tuple[str, float]]:
+        lowest = "-inf" if minimum is None else repr(minimum)
+        async with self._answering():
+            found = await self._members(_set_keys(name), [int(newest_first), lowest, limit])
+        pairs = zip(found[::2], found[1::2], strict=True)
+        return [(as_text(member), float(score)) for member, score in pairs]
+
+    async def count(self, name: str) -> int:
+        async with self._answering():
+            return int(await self._count(_set_keys(name)))
+
+    async def apply(self, changes: Sequence[Change]) -> None:
+        if not changes:
+            return
+        keys: list[bytes] = []
+        arguments: _Arguments = []
+        for change in changes:
+            more_keys, more_arguments = _wired(change)
+            keys += more_keys
+            arguments += more_arguments
+        async with self._answering():
+            await self._apply(keys, arguments)
+
+    async def publish(self, channel: str, message: bytes) -> None:
+        async with self._answering():
+            await self._client.publish(self._channels + as_bytes(channel), message)
+
+    async def subscribe(self, channel: str) -> AsyncGenerator[bytes, None]:
+        failures = 0
+        while not self._closing.is_set():
+            # RedisError and OSError: the connection is lost, and the next round makes a new one.
+            with contextlib.suppress(RedisError, OSError):
+                async with contextlib.aclosing(self._listen(channel)) as messages:
+                    async for message in messages:
+                        failures = 0
+                        yield message
+            await self._pause(failures)
+            failures += 1
+
+    async def ping(self) -> None:
+        async with self._answering():
+            await self._client.ping()
+
+    async def close(self) -> None:
+        self._closing.set()
+        for patience in self._waiting:
+            patience.reschedule(0)
+        await self._client.aclose()
+        await self._once.aclose()
+
+    @contextlib.asynccontextmanager
+    async def _answering(self) -> AsyncIterator[None]:
+        """Bounds the wait as a whole (each attempt has only its own limit) and maps failures."""
+        with _mapped():
+            # The pool gives a free connection to whoever asks next and lets those who wait starve;
+            # the semaphore is a queue.
+            async with asyncio.timeout(DEADLINE_SECONDS), self._turns:
+                yield
+
+    async def _listen(self, channel: str) -> AsyncGenerator[bytes, None]:
+        """One connection's messages. The marker stands for each subscription Redis confirms.
+
+        The client resubscribes behind our back when it reconnects; the confirmation shows it.
+        """
+        async with self._client.pubsub() as pubsub:
+            await pubsub.subscribe(self._channels + as_bytes(channel))
+            async for event in self._events(pubsub):
+                if event["type"] == "subscribe":
+                    yield MAY_HAVE_MISSED
+                elif event["type"] == "message":
+                    yield event["data"]
+
+    async def _events(self, pubsub: PubSub) -> AsyncIterator[dict[str, Any]]:
+        """What the connection says; ends if it stays silent although it was asked for a sign."""
+        was_asked = False
+        while not self._closing.is_set():
+            event = await self._next_event(pubsub)
+            if event is not None:
+                was_asked = False
+                yield event
+            elif was_asked:
+                return
+            else:
+                was_asked = True
+                await pubsub.ping()
+
+    async def _next_event(self, pubsub: PubSub) -> dict[str, Any] | None:
+        # Closing has to end the wait itself: cut off, the client would connect anew and wait on.
+        async with asyncio.timeout(None) as patience:
+            self._waiting.add(patience)
+            try:
+                event = await pubsub.get_message(timeout=self._quiet_seconds)
+                return cast(dict[str, Any] | None, event)
+            finally:
+                self._waiting.discard(patience)
+
+    async def _pause(self, failures: int) -> None:
+        # Jitter: all processes lose Redis at the same moment and shall not return at the same.
+        longest = min(LONGEST_PAUSE_SECONDS, 0.02 * 2 ** min(failures, 10))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._closing.wait(), longest * random.uniform(0.5, 1))  # noqa: S311
+
+
+def _client(url: str, *, retries: int) -> "Redis":
+    try:
+        pool = BlockingConnectionPool.from_url(
+            url,
+            # With RESP3, redis-py 8 listens for maintenance notices, and then hands out pooled
+            # connections that the server has closed as if they were good.
+            protocol=2,
+            max_connections=MAX_CONNECTIONS,
+            timeout=DEADLINE_SECONDS,
+            retry=Retry(ExponentialWithJitterBackoff(), retries),
+            socket_timeout=SOCKET_TIMEOUT_SECONDS,
+            socket_connect_timeout=SOCKET_TIMEOUT_SECONDS,
+            socket_keepalive=True,
+        )
+    except ValueError as error:
+        # The URL may hold a password: the message does not repeat it.
+        raise StoreUnusable("The store's Redis URL is not redis://HOST:PORT/DB.") from error
+    return Redis.from_pool(pool)
+
+
+@contextlib.contextmanager
+def _mapped() -> Iterator[None]:
+    try:
+        yield
+    except ResponseError as error:
+        if "not an integer" in str(error):
+            raise ValueError("The key holds something other than a counter.") from error
+        raise StoreUnavailable("The gateway's store refused a command.") from error
+    except (RedisError, OSError) as error:  # OSError: TimeoutError is one
+        raise StoreUnavailable("The gateway's store does not answer at the moment.") from error
+
+
+def _value_key(key: str) -> bytes:
+    return PREFIX + b"v:" + as_bytes(key)
+
+
+def _set_keys(name: str) -> list[bytes]:
+    return [PREFIX + b"s:" + as_bytes(name), PREFIX + b"x:" + as_bytes(name)]
+
+
+def _optional(value: bytes | None) -> tuple[int, bytes]:
+    return (0, b"") if value is None else (1, value)
+
+
+def _wired(change: Change) -> tuple[list[bytes], _Arguments]:
+    """The keys and arguments of one change, as ``redis_scripts.APPLY`` reads them."""
+    match change:
+        case Put(key, value, ttl):
+            return [_value_key(key)], ["put", value, ttl_milliseconds(ttl)]
+        case Delete(key):
+            return [_value_key(key)], ["delete"]
+        case Add(name, member, score, ttl):
+            return _set_keys(name), ["add", as_bytes(member), repr(score), ttl_milliseconds(ttl)]
+        case Remove(name, member):
+            return _set_keys(name), ["remove", as_bytes(member)]

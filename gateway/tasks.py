@@ -1,0 +1,56 @@
+"""Background work that somebody owns: tasks are kept until they end, and ended with their owner."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+import structlog
+
+T = TypeVar("T")
+log = structlog.get_logger("gateway.tasks")
+
+
+class TaskSet:
+    """Strong references to running tasks; a bare ``create_task`` may be collected while it runs."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def start(self, work: Coroutine[Any, Any, T], *, name: str | None = None) -> asyncio.Task[T]:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def launch(self, work: Coroutine[Any, Any, Any], *, name: str) -> None:
+        """As ``start``, for work whose outcome nobody waits for."""
+        _ = self.start(work, name=name)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # Reading the exception here also keeps asyncio from reporting it a second time.
+            log.debug("task_failed", task=task.get_name(), error=type(error).__name__)
+
+    async def finish(self, timeout_seconds: float) -> None:
+        """Wait for what is under way, then cancel what is left."""
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=timeout_seconds)
+        await self.cancel()
+
+    async def cancel(self) -> None:
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def every(seconds: float, work: Callable[[], Awaitable[Any]], *, name: str) -> None:
+    """Do ``work`` again and again, for as long as the task lives; a failure is logged only."""
+    while True:
+        try:
+            await work()
+        except Exception as error:
+            # Housekeeping must not end because one round of it failed.
+            log.warning("housekeeping_failed", task=name, error=type(error).__name__)
+        await asyncio.sleep(seconds)

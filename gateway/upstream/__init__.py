@@ -1,0 +1,1 @@
+"""OL Connect Server: how the gateway talks to it, and as whom."""

@@ -1,0 +1,159 @@
+"""One connection pool to OL Connect, and the translation of its failures into problems."""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from gateway.problems import (
+    Problem,
+    UpstreamInvalidResponse,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
+from gateway.settings import Upstream as UpstreamSettings
+from gateway.upstream.tls import ssl_context
+
+Body = bytes | AsyncIterator[bytes] | None
+
+# Java servers close idle connections after 20 to 60 s without a word; ours are gone before.
+_KEEPALIVE_SECONDS = 15.0
+_MAX_HEADER_BYTES = 64 * 1024
+
+
+@dataclass(slots=True)
+class Call:
+    """One request to OL Connect: exactly the bytes that were authorised, our headers added.
+
+    ``sent`` turns true when bytes of the request may have left; a failure before that is known to
+    have had no effect.
+    """
+
+    method: str
+    path: str  # raw, from /rest/serverengine on
+    raw_query: str = ""
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: Body = None
+    sent: bool = False
+    seconds: float = 0.0  # until the answer's head
+    failure: Problem | None = None  # why the body broke off, where its source is to blame
+
+    @property
+    def target(self) -> str:
+        return f"{self.path}?{self.raw_query}" if self.raw_query else self.path
+
+
+class Upstream:
+    """OL Connect's origin. Owns the session; ``close`` it in the loop that opened it."""
+
+    def __init__(self, settings: UpstreamSettings) -> None:
+        self._origin = settings.url.rstrip("/")
+        self._read_timeout = settings.read_timeout
+        trace = aiohttp.TraceConfig()
+        trace.on_request_headers_sent.append(_note_sent)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=0,  # ``gateway.upstream.gate`` shares the connections out, team by team
+                keepalive_timeout=_KEEPALIVE_SECONDS,
+                ttl_dns_cache=10,
+                ssl=ssl_context(settings),
+            ),
+            timeout=aiohttp.ClientTimeout(
+                total=None,
+                sock_connect=settings.connect_timeout,
+                sock_read=settings.read_timeout,
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+            raise_for_status=False,
+            skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent", "Content-Type"),
+            max_line_size=_MAX_HEADER_BYTES,
+            max_field_size=_MAX_HEADER_BYTES,
+            max_headers=512,
+            trace_configs=[trace],
+        )
+        # aiohttp repeats GET, PUT and DELETE by itself when a connection breaks. Some of OL
+        # Connect's GETs have effects, so what may be repeated is decided by the catalogue.
+        self._session._retry_connection = False
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    @asynccontextmanager
+    async def send(self, call: Call) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send once; yields the answer when its head is complete.
+
+        Raises UpstreamUnreachable, UpstreamTimeout or UpstreamInvalidResponse. Redirects are
+        answers like any other.
+        """
+        began = perf_counter()
+        try:
+            response = await self._session.request(
+                call.method,
+                URL(self._origin + call.target, encoded=True),
+                headers=call.headers,
+                data=call.body,
+                allow_redirects=False,
+                trace_request_ctx=call,
+            )
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+            raise call.failure or problem_of(error) from error
+        finally:
+            call.seconds += perf_counter() - began
+        try:
+            yield response
+        finally:
+            # An answer that was not read to its end must not go back to the pool.
+            if response.content.is_eof():
+                response.release()
+            else:
+                response.close()
+
+    async def chunks(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+        """The body as it comes. Raises the same problems as ``send``."""
+        try:
+            async for chunk in response.content.iter_any():
+                yield chunk
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise problem_of(error) from error
+
+    async def read(self, response: aiohttp.ClientResponse, limit: int) -> bytes:
+        """The whole body. Raises UpstreamInvalidResponse when it is longer than ``limit`` bytes."""
+        body = bytearray()
+        async for chunk in self.chunks(response):
+            body += chunk
+            if len(body) > limit:
+                raise UpstreamInvalidResponse("OL Connect's answer is larger than can be checked.")
+        return bytes(body)
+
+
+async def _note_sent(
+    _session: aiohttp.ClientSession, context: Any, _params: aiohttp.TraceRequestHeadersSentParams
+) -> None:
+    context.trace_request_ctx.sent = True
+
+
+# The order matters: every one of these is a subclass of a later one.
+_FAILURES: Iterable[tuple[type[BaseException], type[Problem], str]] = (
+    (aiohttp.ServerTimeoutError, UpstreamTimeout, ""),
+    (aiohttp.ClientConnectorError, UpstreamUnreachable, "No connection to OL Connect."),
+    (aiohttp.ClientPayloadError, UpstreamInvalidResponse, "OL Connect's answer broke off."),
+    (aiohttp.ClientResponseError, UpstreamInvalidResponse, "OL Connect's answer is not HTTP."),
+    (aiohttp.ServerDisconnectedError, UpstreamUnreachable, "OL Connect closed the connection."),
+    (aiohttp.ClientConnectionError, UpstreamUnreachable, "The connection to OL Connect broke."),
+    (TimeoutError, UpstreamTimeout, ""),
+    (OSError, UpstreamUnreachable, "The connection to OL Connect broke."),
+)
+
+
+def problem_of(error: BaseException) -> Problem:
+    """What a failure of aiohttp's client is called here; the address it names stays behind."""
+    for failure, problem, detail in _FAILURES:
+        if isinstance(error, failure):
+            return problem(detail)
+    return UpstreamInvalidResponse()

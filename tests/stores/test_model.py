@@ -1,0 +1,173 @@
+"""Random sequences of operations: every store answers as a plain dictionary would."""
+
+import asyncio
+import tempfile
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import run_state_machine_as_test as run_machine
+
+from gateway.stores import Add, Change, Delete, Put, Remove, Store, open_store
+
+KEYS = st.sampled_from(["a", "b", "\udcff"])
+VALUES = st.sampled_from([b"", b"1", b"-7", b"\x00\xff"])
+MEMBERS = st.sampled_from(["m", "n", "o", "\U0001f600"])
+SCORES = st.sampled_from([-1.5, 0.0, 1.0, 1e15])
+TTLS = st.sampled_from([5.0, 10.0])
+# Redis keeps its own time, which no test moves: there, everything lives longer than the test.
+LONG = 1000.0
+
+
+class _Server(Protocol):
+    def url(self, database: int = 0) -> str: ...
+    def flush(self) -> None: ...
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """``model`` and ``sets`` hold what the store should hold, with the time each ends at."""
+
+    url = "memory:"
+    moves_time = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.time = 0.0
+        self.model: dict[str, tuple[bytes, float]] = {}
+        self.sets: dict[str, tuple[float, float]] = {}
+        self.folder = tempfile.TemporaryDirectory()
+        self.runner = asyncio.Runner()
+        self.store: Store | None = None
+
+    @initialize()
+    def open(self) -> None:
+        opening = open_store(self.url, base=Path(self.folder.name), now=lambda: self.time)
+        self.store = self.runner.run(opening)
+
+    def teardown(self) -> None:
+        if self.store is not None:
+            self.runner.run(self.store.close())
+        self.runner.close()
+        self.folder.cleanup()
+
+    @property
+    def opened(self) -> Store:
+        assert self.store is not None
+        return self.store
+
+    def held(self, key: str) -> bytes | None:
+        value, expires = self.model.get(key, (None, 0.0))
+        return value if expires > self.time else None
+
+    def until(self, ttl: float) -> float:
+        return self.time + (ttl if self.moves_time else LONG)
+
+    def ttl(self, ttl: float) -> float:
+        return ttl if self.moves_time else LONG
+
+    @precondition(lambda self: self.moves_time)
+    @rule(seconds=st.sampled_from([1.0, 5.0, 10.0]))
+    def pass_time(self, seconds: float) -> None:
+        self.time += seconds
+
+    @rule(key=KEYS, value=VALUES, ttl=TTLS)
+    def put_if_absent(self, key: str, value: bytes, ttl: float) -> None:
+        held = self.held(key)
+        assert self.runner.run(self.opened.put_if_absent(key, value, self.ttl(ttl))) == held
+        if held is None:
+            self.model[key] = (value, self.until(ttl))
+
+    @rule(key=KEYS, expected=st.none() | VALUES, value=st.none() | VALUES, ttl=TTLS)
+    def swap(self, key: str, expected: bytes | None, value: bytes | None, ttl: float) -> None:
+        is_equal = self.held(key) == expected
+        assert self.runner.run(self.opened.swap(key, expected, value, self.ttl(ttl))) == is_equal
+        if is_equal and value is None:
+            self.model.pop(key, None)
+        elif is_equal and value is not None:
+            self.model[key] = (value, self.until(ttl))
+
+    @rule(key=KEYS, by=st.integers(-5, 5), ttl=TTLS)
+    def increment(self, key: str, by: int, ttl: float) -> None:
+        held = self.held(key)
+        incrementing = self.opened.increment(key, by, self.ttl(ttl))
+        if held in {b"", b"\x00\xff"}:
+            with pytest.raises(ValueError):  # noqa: PT011 - its text is the backend's
+                self.runner.run(incrementing)
+            return
+        total = int(held or b"0") + by
+        assert self.runner.run(incrementing) == total
+        self.model[key] = (b"%d" % total, self.until(ttl))
+
+    @rule(
+        changes=st.lists(
+            st.builds(Put, KEYS, VALUES, TTLS)
+            | st.builds(Delete, KEYS)
+            | st.builds(Add, st.just("s"), MEMBERS, SCORES, TTLS)
+            | st.builds(Remove, st.just("s"), MEMBERS),
+            max_size=5,
+        )
+    )
+    def apply(self, changes: list[Change]) -> None:
+        self.runner.run(self.opened.apply([self._lasting(change) for change in changes]))
+        for change in changes:
+            self._apply_to_model(change)
+
+    def _lasting(self, change: Change) -> Change:
+        match change:
+            case Put(key, value, ttl):
+                return Put(key, value, self.ttl(ttl))
+            case Add(name, member, score, ttl):
+                return Add(name, member, score, self.ttl(ttl))
+        return change
+
+    def _apply_to_model(self, change: Change) -> None:
+        match change:
+            case Put(key, value, ttl):
+                self.model[key] = (value, self.until(ttl))
+            case Delete(key):
+                self.model.pop(key, None)
+            case Add(_, member, score, ttl):
+                self.sets[member] = (score, self.until(ttl))
+            case Remove(_, member):
+                self.sets.pop(member, None)
+
+    @rule(keys=st.lists(KEYS, max_size=3))
+    def get_many(self, keys: list[str]) -> None:
+        expected = [self.held(key) for key in keys]
+        assert self.runner.run(self.opened.get_many(keys)) == expected
+
+    @rule(limit=st.integers(0, 5), newest_first=st.booleans(), minimum=st.none() | SCORES)
+    def members(self, limit: int, newest_first: bool, minimum: float | None) -> None:
+        live = [(m, score) for m, (score, expires) in self.sets.items() if expires > self.time]
+        kept = [pair for pair in live if minimum is None or pair[1] >= minimum]
+        kept.sort(key=lambda pair: (pair[1], pair[0]), reverse=newest_first)
+        found = self.opened.members("s", limit=limit, newest_first=newest_first, minimum=minimum)
+        assert self.runner.run(found) == kept[:limit]
+        assert self.runner.run(self.opened.count("s")) == len(live)
+
+
+SMALL = settings(
+    max_examples=12, stateful_step_count=20, deadline=None, database=None,
+    suppress_health_check=list(HealthCheck),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("url", ["memory:", "sqlite:store.db"])
+def test_store_behaves_like_a_dictionary(url: str) -> None:
+    machine = type("Machine", (StoreMachine,), {"url": url})
+    run_machine(machine, settings=SMALL)
+
+
+def test_redis_behaves_like_a_dictionary(redis_server: _Server) -> None:
+    class RedisMachine(StoreMachine):
+        url = redis_server.url()
+        moves_time = False
+
+        def __init__(self) -> None:
+            redis_server.flush()
+            super().__init__()
+
+    run_machine(RedisMachine, settings=SMALL)

@@ -1,0 +1,185 @@
+"""Redis goes away and comes back."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from gateway.problems import StoreUnavailable
+from gateway.stores import MAY_HAVE_MISSED, Store, StoreUnusable, open_store
+from gateway.stores.redis import RedisStore
+
+
+class _Server(Protocol):
+    process: subprocess.Popen[bytes]
+
+    def url(self, database: int = 0) -> str: ...
+    def stop(self) -> None: ...
+    def restart(self) -> None: ...
+
+
+async def _next(subscription: AsyncGenerator[bytes, None]) -> bytes:
+    return await anext(subscription)
+
+
+OPERATIONS: dict[str, Callable[[Store], Awaitable[object]]] = {
+    "get": lambda store: store.get("a"),
+    "get_many": lambda store: store.get_many(["a", "b"]),
+    "put": lambda store: store.put("a", b"1", 60),
+    "put_if_absent": lambda store: store.put_if_absent("a", b"1", 60),
+    "swap": lambda store: store.swap("a", None, b"1", 60),
+    "increment": lambda store: store.increment("n", 1, 60),
+    "members": lambda store: store.members("s", limit=1),
+    "count": lambda store: store.count("s"),
+    "publish": lambda store: store.publish("c", b"1"),
+    "ping": lambda store: store.ping(),
+}
+
+
+@pytest.fixture
+async def store(own_redis_server: _Server, tmp_path: Path) -> AsyncIterator[Store]:
+    opened = await open_store(own_redis_server.url(), base=tmp_path)
+    yield opened
+    await opened.close()
+
+
+async def test_every_operation_survives_a_restart(store: Store, own_redis_server: _Server) -> None:
+    for operation in OPERATIONS.values():
+        await operation(store)
+    own_redis_server.stop()
+    for operation in OPERATIONS.values():
+        started = time.monotonic()
+        with pytest.raises(StoreUnavailable):
+            await operation(store)
+        assert time.monotonic() - started < 1
+    own_redis_server.restart()
+    for operation in OPERATIONS.values():
+        await operation(store)
+    assert await store.get("n") == b"1"
+
+
+async def test_a_restart_between_two_operations_goes_unnoticed(
+    store: Store, own_redis_server: _Server
+) -> None:
+    await asyncio.gather(*(store.get("a") for _ in range(5)), store.increment("n", 1, 60))
+    own_redis_server.stop()
+    # Elsewhere, so that the loop hears meanwhile that its connections were closed.
+    await asyncio.to_thread(own_redis_server.restart)
+    assert await store.increment("n", 1, 60) == 1
+    assert await asyncio.gather(*(store.get("n") for _ in range(5))) == [b"1"] * 5
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGSTOP")
+async def test_a_silent_redis_is_unavailable_within_a_second(
+    store: Store, own_redis_server: _Server
+) -> None:
+    await store.increment("n", 1, 60)
+    os.kill(own_redis_server.process.pid, signal.SIGSTOP)
+    started = time.monotonic()
+    operations = (store.get("a"), store.increment("n", 1, 60), store.members("s", limit=1))
+    outcomes = await asyncio.gather(*operations, return_exceptions=True)
+    assert time.monotonic() - started < 1
+    assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 3
+    os.kill(own_redis_server.process.pid, signal.SIGCONT)
+    await store.ping()
+    # Redis reads what was sent while it stood still: counted once, never twice.
+    assert await store.increment("n", 1, 60) == 3
+
+
+async def test_a_subscription_returns_and_says_so(store: Store, own_redis_server: _Server) -> None:
+    async with asyncio.timeout(10), aclosing(store.subscribe("c")) as subscription:
+        assert await anext(subscription) == MAY_HAVE_MISSED
+        await store.publish("c", b"1")
+        assert await anext(subscription) == b"1"
+        own_redis_server.stop()
+        own_redis_server.restart()
+        assert await anext(subscription) == MAY_HAVE_MISSED
+        await store.publish("c", b"2")
+        assert await anext(subscription) == b"2"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGSTOP")
+async def test_a_subscription_leaves_a_connection_that_fell_silent(
+    own_redis_server: _Server,
+) -> None:
+    store = RedisStore(own_redis_server.url(), quiet_seconds=0.02)
+    async with asyncio.timeout(10), aclosing(store.subscribe("c")) as subscription:
+        assert await anext(subscription) == MAY_HAVE_MISSED
+        waiting = asyncio.gather(_next(subscription))
+        # Quiet is not dead: asked for a sign several times over, it gives one.
+        await asyncio.wait([waiting], timeout=0.2)
+        await store.publish("c", b"1")
+        assert list(await waiting) == [b"1"]
+        os.kill(own_redis_server.process.pid, signal.SIGSTOP)
+        waiting = asyncio.gather(_next(subscription))
+        await asyncio.wait([waiting], timeout=0.2)
+        os.kill(own_redis_server.process.pid, signal.SIGCONT)
+        assert list(await waiting) == [MAY_HAVE_MISSED]
+    await store.close()
+
+
+async def test_nobody_starves_when_all_connections_are_busy(store: Store) -> None:
+    answers, longest_queue = 0, 0
+
+    async def ask_again_and_again() -> None:
+        nonlocal answers, longest_queue
+        while answers < 1500:
+            before = answers
+            await store.ping()
+            answers += 1
+            longest_queue = max(longest_queue, answers - before)
+
+    await asyncio.gather(*(ask_again_and_again() for _ in range(64)))
+    # In a queue, everybody else is answered about once before one is answered again.
+    assert longest_queue < 300
+
+
+async def test_two_stores_see_each_other(
+    store: Store, own_redis_server: _Server, tmp_path: Path
+) -> None:
+    other = await open_store(own_redis_server.url(), base=tmp_path)
+    elsewhere = await open_store(own_redis_server.url(1), base=tmp_path)
+    async with aclosing(other.subscribe("c")) as subscription:
+        assert await anext(subscription) == MAY_HAVE_MISSED
+        await store.put("a", b"1", 60)
+        await elsewhere.publish("c", b"another database")
+        await store.publish("c", b"1")
+        assert await anext(subscription) == b"1"
+    assert store.shared
+    assert await other.get("a") == b"1"
+    assert await elsewhere.get("a") is None
+    await other.close()
+    await elsewhere.close()
+
+
+async def test_a_store_opens_before_its_redis_does(
+    own_redis_server: _Server, tmp_path: Path
+) -> None:
+    own_redis_server.stop()
+    store = await open_store(own_redis_server.url(), base=tmp_path)
+    with pytest.raises(StoreUnavailable):
+        await store.ping()
+    own_redis_server.restart()
+    await store.ping()
+    await store.close()
+
+
+async def test_a_malformed_url_is_refused_without_showing_its_password(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnusable) as caught:
+        await open_store("redis://:secret@127.0.0.1:port/0", base=tmp_path)
+    assert "secret" not in str(caught.value)
+
+
+async def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "gateway.stores.redis", raising=False)
+    monkeypatch.setitem(sys.modules, "redis.asyncio", None)
+    with pytest.raises(StoreUnusable, match=r"olconnect-gateway\[redis\]"):
+        await open_store("redis://127.0.0.1:1/0", base=tmp_path)
