@@ -117,9 +117,14 @@ class Front:
         passage.named += ids.of_query(passage.endpoint, passage.raw_query)
         teams = passage.regime.rulebook.teams_of(caller, passage.header("OL-Team"))
         passage.exchange.team = teams[0].name
-        # Presets that stand in the body are looked at when it has been read.
-        presets = None if names_presets_in_body(passage.endpoint) else ids.presets(passage.named)
-        passage.choose(policy.choose(teams, passage.endpoint, presets))
+        if passage.endpoint.role is Role.API:
+            name = passage.endpoint.name
+            passage.choose(policy.choose_simplified(teams, name, passage.parameters))
+        else:
+            # Presets that stand in the body are looked at when it has been read.
+            in_body = names_presets_in_body(passage.endpoint)
+            presets = None if in_body else ids.presets(passage.named)
+            passage.choose(policy.choose(teams, passage.endpoint, presets))
         await self._limiter.take(passage.team.name, passage.team.settings.limits, passage.exchange)
 
 

@@ -14,7 +14,8 @@ class Operation:
     """An operation at OL Connect. Times are Unix times in seconds; ``progress`` is 0 to 100.
 
     ``leaves`` is the kind of object the operation brings about, ``result`` the ones known so far.
-    ``pipeline`` and ``filename`` are set where the simplified face started it.
+    ``simplified``: the simplified face started it, so the gateway itself asks for its outcome;
+    ``pipeline`` and ``filename`` are set where it was a pipeline.
     """
 
     id: str
@@ -27,6 +28,7 @@ class Operation:
     created: float
     leaves: Kind | None = None
     presets: tuple[str, ...] = ()
+    simplified: bool = False
     pipeline: str | None = None
     filename: str | None = None
     content_type: str | None = None

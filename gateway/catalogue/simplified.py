@@ -1,6 +1,9 @@
 """The endpoints that the gateway answers itself, contract sections 3 and 6."""
 
+from collections.abc import Mapping
+
 from gateway.catalogue.endpoint import Endpoint, Role
+from gateway.model import Kind
 
 
 def _api(name: str, method: str, path: str) -> Endpoint:
@@ -41,3 +44,33 @@ SIMPLIFIED: tuple[Endpoint, ...] = (
     _api("replace_metadata", "PUT", f"{_V1}/{{entity}}/{{id}}/metadata"),
     _api("patch_metadata", "PATCH", f"{_V1}/{{entity}}/{{id}}/metadata"),
 )
+
+ENTITIES: Mapping[str, tuple[str, Kind]] = {
+    "data-records": ("data_record_entity", Kind.DATA_RECORD),
+    "data-sets": ("data_set_entity", Kind.DATA_SET),
+    "content-items": ("content_item_entity", Kind.CONTENT_ITEM),
+    "content-sets": ("content_set_entity", Kind.CONTENT_SET),
+    "documents": ("document_entity", Kind.DOCUMENT),
+    "document-sets": ("document_set_entity", Kind.DOCUMENT_SET),
+    "jobs": ("job_entity", Kind.JOB),
+    "job-segments": ("job_segment_entity", Kind.JOB_SEGMENT),
+    "job-sets": ("job_set_entity", Kind.JOB_SET),
+}
+"""What ``{entity}`` may be: OL Connect's service and the kind of object."""
+
+RIGHTS: Mapping[str, str] = {
+    "api.create_jobs": "job_creation.process",
+    "api.create_output": "output_creation.process_by_job_set",
+    "api.get_job": "job_entity.get_job_segments",
+    "api.get_job_contents": "job_entity.get_content_items",
+    "api.get_jobs_properties": "job_entity.get_properties",
+    "api.update_jobs_properties": "job_entity.update_multiple_properties",
+    "api.get_properties": "{entity}.get_properties",
+    "api.replace_properties": "{entity}.update_properties",
+    "api.patch_properties": "{entity}.update_properties",
+    "api.get_metadata": "{entity}.get_metadata",
+    "api.replace_metadata": "{entity}.update_metadata",
+    "api.patch_metadata": "{entity}.update_metadata",
+}
+"""The endpoint of OL Connect whose grant a simplified endpoint needs. The others need none of
+their own: pipelines have a list in the team's settings, operations belong to who began them."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase, translate
 
 from gateway.catalogue import ENDPOINTS, Endpoint, Role
+from gateway.catalogue.simplified import ENTITIES, RIGHTS
 from gateway.model import Caller
 from gateway.problems import NotAllowed, NoTeam
 from gateway.rules.claims import values_of
@@ -62,6 +63,11 @@ class TeamRules:
 
     def may_run(self, pipeline: str) -> bool:
         return any(fnmatchcase(pipeline, pattern) for pattern in self.settings.pipelines)
+
+    def may_start(self, pipeline: str) -> Decision:
+        if self.may_run(pipeline):
+            return Decision(True, f"pipelines of team {self.name}")
+        return Decision(False, f"pipelines of team {self.name} do not name this one")
 
     def may(self, endpoint: Endpoint, presets: Sequence[str] | None) -> Decision:
         """Whether a grant covers ``endpoint`` with these presets, each as the caller named it.
@@ -125,10 +131,50 @@ def choose(
 
     Raises NotAllowed.
     """
-    allowed = [team for team in teams if team.may(endpoint, presets).allowed]
+    decisions = [(team, team.may(endpoint, presets)) for team in teams]
+    return _allowed(decisions)
+
+
+def choose_simplified(
+    teams: Sequence[TeamRules], name: str, parameters: Mapping[str, str]
+) -> list[TeamRules]:
+    """As ``choose``, for an endpoint of the simplified face. Raises NotAllowed, UnknownEndpoint."""
+    if name == RUN_PIPELINE:
+        pipeline = parameters["name"]
+        return _allowed([(team, team.may_start(pipeline)) for team in teams])
+    endpoint = underlying(name, parameters)
+    return list(teams) if endpoint is None else choose(teams, endpoint, None)
+
+
+def underlying(name: str, parameters: Mapping[str, str]) -> Endpoint | None:
+    """The endpoint of OL Connect whose grant ``name`` needs, if it needs one.
+
+    Raises UnknownEndpoint for an entity, or a facet of it, that OL Connect does not have.
+    """
+    needed = RIGHTS.get(name)
+    if needed is None:
+        return None
+    if "entity" in parameters:
+        service, _ = ENTITIES.get(parameters["entity"], ("", None))
+        needed = needed.format(entity=service)
+    endpoint = ENDPOINTS.get(needed)
+    if endpoint is None:
+        raise UnknownEndpoint("OL Connect has no such name/value list.")
+    return endpoint
+
+
+RUN_PIPELINE = "api.run_pipeline"
+
+
+def _allowed(decisions: Sequence[tuple[TeamRules, Decision]]) -> list[TeamRules]:
+    allowed = [team for team, decision in decisions if decision.allowed]
     if not allowed:
-        raise NotAllowed(teams[0].may(endpoint, presets).reason.capitalize() + ".")
+        raise NotAllowed(f"{_sentence(decisions[0][1].reason)}.")
     return allowed
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _rights(grants: Sequence[Grant], name: str) -> tuple[Right, ...]:
