@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase, translate
 from gateway.catalogue import ENDPOINTS, Endpoint, Role
 from gateway.catalogue.simplified import ENTITIES, RIGHTS
 from gateway.model import Caller
-from gateway.problems import NotAllowed, NoTeam
+from gateway.problems import NotAllowed, NoTeam, UnknownEndpoint
 from gateway.rules.claims import values_of
 from gateway.settings import Grant, Settings, Team
 
