@@ -1,0 +1,1 @@
+"""The benchmark: the gateway beside what people would pick instead, on the same work."""
