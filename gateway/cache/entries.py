@@ -9,6 +9,8 @@ from gateway.rules import caching
 from gateway.rules.caching import Outcome, Permission
 from gateway.settings.models import PropertiesCache
 
+Lines: TypeAlias = tuple[tuple[str, str], ...]
+
 Target: TypeAlias = Thing | Kind
 """What a write makes stale: one entity, or every entity of a kind."""
 
@@ -16,8 +18,10 @@ CANNOT_ANSWER = frozenset({502, 503, 504})
 
 LARGEST_BYTES = 64 * 1024
 
-# What an entry takes besides its text: its objects here, its key and its place in the index there.
-OVERHEAD_BYTES = 900
+# What an entry takes besides its text (objects in memory; in Redis its key, its entity's generation
+# and its place in the index), and a header line in memory. Both are measured.
+OVERHEAD_BYTES = 850
+LINE_OVERHEAD_BYTES = 150
 
 WRITE_SECONDS = 300.0
 """Longer than a write can take: until then nothing is kept, should its end never be heard of."""
@@ -40,7 +44,7 @@ class Fetched:
     """An answer of OL Connect's, complete, its header lines already fit for callers."""
 
     status: int
-    lines: tuple[tuple[str, str], ...]
+    lines: Lines
     body: bytes
 
 
@@ -150,10 +154,12 @@ def entry_of(fetched: Fetched, began: float, settings: PropertiesCache) -> Entry
 
 
 def size_of(key: CacheKey, fetched: Fetched) -> int:
-    """What an entry takes, in bytes, everything counted."""
-    names = len(key.credential) + len(key.thing.id)
-    lines = sum(len(name) + len(value) for name, value in fetched.lines)
-    return OVERHEAD_BYTES + names + lines + len(fetched.body)
+    """What an entry takes, in bytes, its header lines not counted."""
+    return OVERHEAD_BYTES + len(key.credential) + len(key.thing.id) + len(fetched.body)
+
+
+def size_of_lines(lines: Lines) -> int:
+    return sum(LINE_OVERHEAD_BYTES + len(name) + len(value) for name, value in lines)
 
 
 def retention_seconds(settings: PropertiesCache) -> float:

@@ -12,18 +12,23 @@ from gateway.cache.entries import (
     CacheKey,
     Entry,
     Fetch,
+    Fetched,
     Filled,
     Found,
+    Lines,
     Marks,
     entry_of,
     retention_seconds,
     size_of,
+    size_of_lines,
 )
 from gateway.cache.generations import Generations
 from gateway.settings.models import PropertiesCache
 
-# Bounds how long one write takes, however much too much a reload has left.
-EVICTED_PER_WRITE = 256
+# Room for the largest entry in place of the smallest; it bounds how long one write takes.
+EVICTED_PER_WRITE = 80
+
+KNOWN_LINES = 100
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +55,7 @@ class LocalEntries:
         self.settings = settings
         self._now = now
         self._generations = generations or Generations(now=now)
+        self._known_lines: LRUCache[Lines, Lines] = LRUCache(KNOWN_LINES)
         self._slots: LRUCache[CacheKey, _Slot] = LRUCache(
             math.inf, getsizeof=lambda slot: slot.size
         )
@@ -81,8 +87,8 @@ class LocalEntries:
         fetched = await fetch()
         if fetched.status in CANNOT_ANSWER:
             return Filled(fetched, began)
+        fetched, size = self._compact(key, fetched)
         entry = entry_of(fetched, began, self.settings)
-        size = size_of(key, fetched)
         if entry is None or uncertain or size > min(LARGEST_BYTES, self.settings.max_size):
             self._drop_older(key, read_at)
             return Filled(fetched, began)
@@ -93,6 +99,17 @@ class LocalEntries:
 
     async def end(self, marks: Marks, *, doubtful: bool) -> None:
         self._generations.end(marks.targets, doubtful=doubtful)
+
+    def _compact(self, key: CacheKey, fetched: Fetched) -> tuple[Fetched, int]:
+        """The answer with header lines it shares with others where possible, and its size."""
+        size = size_of(key, fetched)
+        lines = self._known_lines.get(fetched.lines)
+        if lines is not None:
+            return Fetched(fetched.status, lines, fetched.body), size
+        size_with_lines = size + size_of_lines(fetched.lines)
+        if size_with_lines <= LARGEST_BYTES:
+            self._known_lines[fetched.lines] = fetched.lines
+        return fetched, size_with_lines
 
     def _keep(self, slot: _Slot) -> Entry | None:
         if not self._is_current(slot) or not self._drop_older(slot.key, slot.read_at):

@@ -68,4 +68,4 @@ class Lookups:
 
 
 def new_generation() -> bytes:
-    return secrets.token_bytes(12)
+    return secrets.token_bytes(8)

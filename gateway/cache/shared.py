@@ -179,7 +179,7 @@ class SharedEntries:
         return None
 
     def _entry(self, key: CacheKey, fetched: Fetched, began: float) -> Entry | None:
-        if size_of(key, fetched) > min(LARGEST_BYTES, self.settings.max_size):
+        if _size_of(key, fetched) > min(LARGEST_BYTES, self.settings.max_size):
             return None
         return entry_of(fetched, began, self.settings)
 
@@ -190,10 +190,10 @@ class SharedEntries:
         if entry is None:
             return [Delete(names.entry)]
         seconds = retention_seconds(self.settings)
-        units = math.ceil(size_of(key, entry.fetched) / self._unit_bytes)
+        units = math.ceil(_size_of(key, entry.fetched) / self._unit_bytes)
         return [
             Put(names.entry, wire.encode(entry, generation), seconds),
-            *(Add(wire.INDEX, f"{n}:{names.entry}", entry.began, seconds) for n in range(units)),
+            *(Add(wire.INDEX, f"{n}:{names.view}", entry.began, seconds) for n in range(units)),
         ]
 
     async def _trim(self) -> None:
@@ -205,7 +205,10 @@ class SharedEntries:
         oldest = await self._store.members(wire.INDEX, limit=limit, newest_first=False)
         changes: list[Change] = []
         for member, _ in oldest:
-            changes += [Remove(wire.INDEX, member), Delete(member.partition(":")[2])]
+            changes += [
+                Remove(wire.INDEX, member),
+                Delete(wire.entry_name(member.partition(":")[2])),
+            ]
         await self._store.apply(changes)
         self._units -= len(oldest)
 
@@ -216,3 +219,7 @@ class SharedEntries:
     @property
     def _generation_seconds(self) -> float:
         return retention_seconds(self.settings) + GENERATION_MARGIN_SECONDS
+
+
+def _size_of(key: CacheKey, fetched: Fetched) -> int:
+    return size_of(key, fetched) + sum(len(name) + len(value) for name, value in fetched.lines)

@@ -11,7 +11,7 @@ from gateway.model import Thing
 from gateway.rules import caching
 from gateway.rules.caching import Permission
 
-PREFIX = "properties:1:"
+PREFIX = "props1:"
 """With the number of the form: processes of two releases may share a store for a while."""
 
 INDEX = f"{PREFIX}index"
@@ -37,17 +37,21 @@ class Names:
         return cls(
             (generation_name(thing), generation_name(thing.kind)),
             (writers_name(thing), writers_name(thing.kind)),
-            f"{PREFIX}entry:{view}",
+            entry_name(view),
             view,
         )
 
     def lease(self, generation: Generation) -> str:
         """Of one generation only: nobody waits for a read that began before the last write."""
-        return f"{PREFIX}lease:{b''.join(generation).hex()}:{self.view}"
+        return f"{PREFIX}lease:{_hex(generation)}:{self.view}"
+
+
+def entry_name(view: str) -> str:
+    return f"{PREFIX}entry:{view}"
 
 
 def generation_name(target: Target) -> str:
-    return f"{PREFIX}generation:{_text(target)}"
+    return f"{PREFIX}gen:{_text(target)}"
 
 
 def writers_name(target: Target) -> str:
@@ -59,15 +63,15 @@ def _text(target: Target) -> str:
 
 
 def encode(entry: Entry, generation: Generation) -> bytes:
-    head = {
-        "generation": [part.hex() for part in generation],
-        "began": entry.began,
-        "lines": entry.fetched.lines,
-        "fresh": None
-        if math.isinf(entry.permission.fresh_seconds)
-        else entry.permission.fresh_seconds,
-        "stale": entry.permission.stale_allowed,
-    }
+    """One line of JSON, as short as can be, then the body."""
+    limit = entry.permission.fresh_seconds
+    head = (
+        _hex(generation),
+        round(entry.began, 3),
+        entry.fetched.lines,
+        None if math.isinf(limit) else limit,
+        entry.permission.stale_allowed,
+    )
     return json.dumps(head, separators=(",", ":")).encode() + b"\n" + entry.fetched.body
 
 
@@ -75,15 +79,18 @@ def decode(data: bytes | None, generation: Generation) -> Entry | None:
     """The entry, if it is there and of this generation."""
     if data is None:
         return None
-    text, _, body = data.partition(b"\n")
-    head = json.loads(text)
-    if not is_current(head["generation"], generation):
+    head, _, body = data.partition(b"\n")
+    written, began, pairs, limit, stale_allowed = json.loads(head)
+    if not is_current(written, generation):
         return None
-    lines = tuple((name, value) for name, value in head["lines"])
-    fresh_seconds = math.inf if head["fresh"] is None else head["fresh"]
-    permission = Permission(fresh_seconds, head["stale"])
-    return Entry(Fetched(200, lines, body), caching.etag(body), head["began"], permission)
+    lines = tuple((name, value) for name, value in pairs)
+    permission = Permission(math.inf if limit is None else limit, stale_allowed)
+    return Entry(Fetched(200, lines, body), caching.etag(body), began, permission)
 
 
-def is_current(written: list[str], generation: Generation) -> bool:
-    return written == [part.hex() for part in generation]
+def is_current(written: str, generation: Generation) -> bool:
+    return written == _hex(generation)
+
+
+def _hex(generation: Generation) -> str:
+    return b"".join(generation).hex()

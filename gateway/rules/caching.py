@@ -31,6 +31,9 @@ class Permission:
     stale_allowed: bool = True
 
 
+_UNLIMITED = Permission()
+
+
 def permission(lines: Iterable[tuple[str, str]]) -> Permission | None:
     """What the answer's own header allows a shared cache; None: it may not be kept."""
     values: dict[str, list[str]] = {}
@@ -44,7 +47,10 @@ def permission(lines: Iterable[tuple[str, str]]) -> Permission | None:
     fresh_seconds = _fresh_seconds(said)
     if said.keys() & _FORBIDDING or fresh_seconds <= 0:
         return None
-    return Permission(fresh_seconds, stale_allowed=not said.keys() & _NEVER_STALE)
+    stale_allowed = not said.keys() & _NEVER_STALE
+    if stale_allowed and math.isinf(fresh_seconds):
+        return _UNLIMITED  # one for all entries: the most frequent answer takes no memory
+    return Permission(fresh_seconds, stale_allowed)
 
 
 def directives(cache_control: str) -> dict[str, str | None]:
