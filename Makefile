@@ -4,16 +4,18 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/ready
+RUNS   ?= 20000
+PARSERS ?= token path link credentials values bodies prefer traceparent forwarded caching keys config
 
-.PHONY: help demo test lint format types slow bench clean
+.PHONY: help demo test lint format types slow bench deploy-check lock fuzz audit sbom clean
 
 help:  ## what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[redis,fast]' --group test --group quality --group oidc
+	$(BIN)/python -m pip install --quiet --editable '.[redis,fast]' --group test --group quality --group oidc --group browser
 	touch $(READY)
 
 demo: $(READY)  ## start simulator, issuer and gateway on loopback, nothing to configure
@@ -35,6 +37,33 @@ types: $(READY)  ## mypy, strict
 
 slow: $(READY)  ## soaks, races and figures
 	$(BIN)/python -m pytest -q -m slow --timeout 1800
+
+deploy-check: $(READY)  ## what is in deploy/, by Helm, Kubernetes' schemas, Prometheus, systemd, nginx
+	$(BIN)/python -m pip install --quiet --group deploy
+	$(BIN)/python -m pytest -q -rs -n 2 tests/deploy
+
+lock:  ## the hashed requirement files of deploy/ anew; needs uv
+	deploy/lock.sh
+
+fuzz: $(READY)  ## look for inputs that break a parser, guided by coverage; RUNS=n for each parser
+	@if ! $(BIN)/python -m pip install --quiet atheris; then \
+	  echo 'fuzz: SKIPPED, no atheris for this Python or system; make test runs tests/fuzz all the same'; \
+	else for parser in $(PARSERS); do \
+	  $(BIN)/python tests/fuzz/atheris_parsers.py $$parser -runs=$(RUNS) -max_len=4096 -timeout=5 || exit 1; \
+	done; fi
+
+audit: $(READY)  ## known holes in dependencies, and risky code
+	$(BIN)/python -m pip install --quiet bandit pip-audit
+	@# Skipped: what ruff's S104, S301 and S310 ask about as well, answered where it stands.
+	$(BIN)/bandit --quiet --recursive gateway --severity-level medium --skip B104,B301,B310
+	@if $(BIN)/python -c "import urllib.request as u; u.urlopen('https://api.osv.dev', timeout=5)" 2>&1 | grep -q URLError; then \
+	  echo 'audit: SKIPPED pip-audit, its data cannot be reached from here'; \
+	else $(BIN)/pip-audit --strict --require-hashes --vulnerability-service osv -r deploy/requirements.txt; fi
+
+sbom: $(READY)  ## what a release is made of, CycloneDX, in dist/
+	mkdir -p dist
+	$(BIN)/python -m pip install --quiet cyclonedx-bom
+	$(BIN)/cyclonedx-py requirements deploy/requirements.txt --pyproject pyproject.toml --output-reproducible --output-file dist/olconnect-gateway.cdx.json
 
 clean:  ## remove what was made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -7,7 +7,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from gateway.problems import StoreUnavailable
+from gateway import merging
 
 _TEXT = "text/plain; charset=utf-8"
 
@@ -21,24 +21,30 @@ class Check:
 
 
 class Admin:
-    """Answers ``/metrics``, ``/livez`` and ``/readyz``; everything else is 404."""
+    """Answers ``/metrics``, ``/livez`` and ``/readyz``; everything else is 404.
+
+    A worker's has ``/snapshot`` for its supervisor as well. ``gathered`` gives the metrics.
+    """
 
     def __init__(
         self,
-        registry: CollectorRegistry,
+        gathered: Callable[[], Awaitable[CollectorRegistry]],
         checks: Sequence[Check],
-        refresh_gauges: Callable[[], None],
+        *,
+        is_worker: bool = False,
     ) -> None:
-        self._registry = registry
+        self._gathered = gathered
         self._checks = checks
-        self._refresh_gauges = refresh_gauges
+        self._is_worker = is_worker
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.method not in ("GET", "HEAD"):
             return _text(405, "method not allowed\n", {"Allow": "GET, HEAD"})
         match request.path:
             case "/metrics":
-                return self._metrics(request)
+                return await self._metrics(request)
+            case "/snapshot" if self._is_worker:
+                return web.Response(body=merging.snapshot(await self._gathered()))
             case "/livez":
                 return _text(200, "ok\n")
             case "/readyz":
@@ -46,11 +52,11 @@ class Admin:
             case _:
                 return _text(404, "not found\n")
 
-    def _metrics(self, request: web.BaseRequest) -> web.Response:
-        self._refresh_gauges()
+    async def _metrics(self, request: web.BaseRequest) -> web.Response:
+        registry = await self._gathered()
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         return web.Response(
-            body=encode(self._registry),
+            body=encode(registry),
             headers={"Content-Type": content_type, "Vary": "Accept"},
         )
 
@@ -66,7 +72,8 @@ class Admin:
 async def _holds(check: Check) -> bool:
     try:
         return await check.holds()
-    except StoreUnavailable:
+    except Exception:
+        # Whatever keeps a check from being answered: not ready is the only safe reading of it.
         return False
 
 

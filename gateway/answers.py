@@ -83,7 +83,7 @@ def problem(exchange: Exchange, problem: Problem, public_url: str) -> Whole:
         )
     return json(
         exchange,
-        _problem_details(exchange, problem),
+        problem_details(exchange, problem),
         status=problem.status,
         lines=lines,
         content_type="application/problem+json",
@@ -106,7 +106,7 @@ def _ol_connect_error(exchange: Exchange, problem: Problem) -> dict[str, Any]:
     return {"error": error | problem.members}
 
 
-def _problem_details(exchange: Exchange, problem: Problem) -> dict[str, Any]:
+def problem_details(exchange: Exchange, problem: Problem) -> dict[str, Any]:
     """RFC 9457 section 3."""
     details: dict[str, Any] = {
         "type": f"urn:olconnect-gateway:problem:{problem.code}",

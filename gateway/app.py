@@ -1,259 +1,225 @@
-"""The only place where all parts meet: opens them in order, swaps what a reload changes, and
-closes them in reverse."""
+"""A gateway as a whole: opened in order, changed by a reload, closed in reverse."""
 
-import time
+import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import aiohttp
 import structlog
+from prometheus_client import CollectorRegistry
 
-from gateway import admin, api, listener
+from gateway import admin, api, listener, wiring
 from gateway.admin import Admin, Check
-from gateway.api.login import Login
+from gateway.audit import Journal
 from gateway.auth import issuers
 from gateway.auth.requests import open_session
 from gateway.auth.tokens import Authenticator
-from gateway.cache import PropertyCache
 from gateway.catalogue import CATALOGUE, SIMPLIFIED
-from gateway.connect import Connect
-from gateway.facets import Facets
+from gateway.connections import Connections
+from gateway.exchange import Exchange
 from gateway.front import Front, Regime
-from gateway.learning import Learning
-from gateway.ledger import Ledger
-from gateway.limits import Limiter
 from gateway.listener import Listener
-from gateway.metrics import Metrics
 from gateway.observe import Observer
-from gateway.ownership import Ownership
-from gateway.pipeline import Journey
+from gateway.problems import StoreUnavailable
 from gateway.public import Public
-from gateway.recovery import Recovery
 from gateway.requestlog import RequestLog
-from gateway.rules.links import Origins
 from gateway.rules.policy import Rulebook
 from gateway.rules.routes import RouteTable
-from gateway.settings import Settings
-from gateway.settings import Store as StoreSettings
-from gateway.starts import Starts
-from gateway.stores import Store, open_store
-from gateway.tasks import TaskSet, every
-from gateway.upstream.client import Upstream
-from gateway.upstream.credentials import Credentials
-from gateway.upstream.gate import Gate
-from gateway.upstream.login import UpstreamLogin
+from gateway.settings import Address, Settings
+from gateway.tasks import every
+from gateway.wiring import Clock, Ground, Parts
+
+if TYPE_CHECKING:
+    from gateway.telemetry import Tracing
 
 log = structlog.get_logger("gateway")
 
 _HOUSEKEEPING_SECONDS = 5.0
-_QUEUE_PER_CONNECTION = 20
-_GATE_PATIENCE_SECONDS = 30.0
+_LAST_WORK_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
-    """Where time comes from; tests bring their own. ``now`` is Unix time."""
+class Place:
+    """Where a gateway listens. A public address that is ``shared`` is so with other processes."""
 
-    now: Callable[[], float] = time.time
-    monotonic: Callable[[], float] = time.monotonic
+    public: Address
+    admin: Address | Path
+    shared: bool = False
 
 
 class Gateway:
     """A gateway with its listeners. Use ``open``, then ``close``."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
-        self.settings = settings
-        self.metrics = Metrics()
-        self.tasks = TaskSet()
-        self._clock = clock
-        self._stack = AsyncExitStack()
-        self._draining = False
+    def __init__(self, ground: Ground, place: Place) -> None:
+        self.settings = ground.settings
+        self.metrics = ground.metrics
+        self.tasks = ground.tasks
+        self.draining = ground.draining
+        self._ground = ground
+        self._place = place
         self.public: Listener
         self.admin: Listener
         self.front: Front
-        self.ledger: Ledger
+        self._parts: Parts
         self._surroundings: issuers.Surroundings
-        self._credentials: Credentials
-        self._cache: PropertyCache
-        self._authenticator: Authenticator
+        self._observer: Observer
 
     @classmethod
-    async def open(cls, settings: Settings, clock: Clock | None = None) -> "Gateway":
-        """A gateway that listens. Raises StoreUnusable, OSError; leaves nothing open then."""
-        gateway = cls(settings, clock or Clock())
+    async def open(
+        cls,
+        settings: Settings,
+        clock: Clock | None = None,
+        pages: Mapping[str, api.Handler] | None = None,
+        *,
+        place: Place | None = None,
+        tracing: "Tracing | None" = None,
+    ) -> "Gateway":
+        """A gateway that listens. ``pages`` answer in place of the handlers of those names.
+
+        ``place`` says where it listens, if not where the settings say. Raises StoreUnusable,
+        OSError; leaves nothing open then.
+        """
+        ground = Ground(settings, clock or Clock(), tracing)
+        gateway = cls(ground, place or Place(settings.listen.address, settings.admin.address))
         try:
-            await gateway._build()
+            await gateway._open(pages or {})
         except BaseException:
-            await gateway._stack.aclose()
+            await ground.stack.aclose()
             raise
         return gateway
 
-    async def _build(self) -> None:
-        settings, now = self.settings, self._clock.now
-        self._stack.push_async_callback(self.tasks.cancel)
-        store = await self._open_store(settings.store)
-        origins = Origins(
-            settings.public_url, settings.upstream.url, tuple(settings.upstream.aliases)
-        )
-        upstream = Upstream(settings.upstream)
-        self._stack.push_async_callback(upstream.close)
+    async def _open(self, pages: Mapping[str, api.Handler]) -> None:
+        ground = self._ground
+        ground.stack.push_async_callback(ground.work.cancel)
+        ground.stack.push_async_callback(ground.tasks.cancel)
         self._surroundings = issuers.Surroundings(
-            await self._issuer_session(),
-            self.tasks,
-            now,
+            await ground.stack.enter_async_context(open_session()),
+            ground.tasks,
+            ground.clock.now,
             lambda issuer, result: self.metrics.jwks_fetches.labels(issuer, result).inc(),
         )
-        self._credentials = Credentials(
-            settings.credentials,
-            login=UpstreamLogin(upstream, self._clock.monotonic),
-            now=self._clock.monotonic,
-            tasks=self.tasks,
-            observe=lambda name, result: self.metrics.logins.labels(name, result).inc(),
+        self._parts = parts = await wiring.assemble(ground)
+        self.ledger, self.poller, self.watcher = parts.ledger, parts.poller, parts.watcher
+        routes = RouteTable((*CATALOGUE, *SIMPLIFIED))
+        self.front = Front(routes, parts.limiter, self._regime(self.settings, {}))
+        public, self.events = wiring.faces(ground, parts, self.front, pages)
+        ground.tasks.launch(
+            every(_HOUSEKEEPING_SECONDS, self._keep_house, name="house"), name="housekeeping"
         )
-        gate = Gate(
-            settings.upstream.max_connections,
-            min(_GATE_PATIENCE_SECONDS, settings.upstream.read_timeout),
-            settings.upstream.max_connections * _QUEUE_PER_CONNECTION,
-        )
-        connect = Connect(upstream, self._credentials, gate)
-        self.ledger = ledger = Ledger(store, now, self.metrics.operation_ended)
-        limiter = Limiter(store, ledger, now)
-        self._cache = PropertyCache(
-            settings.cache.properties,
-            store,
-            now=now,
-            tasks=self.tasks,
-            observe=lambda outcome: self.metrics.cache_requests.labels(outcome).inc(),
-            invalidated=self.metrics.cache_invalidations.inc,
-        )
-        recovery = Recovery(
-            store=store,
-            ledger=ledger,
-            connect=connect,
-            now=now,
-            longest_seconds=settings.upstream.connect_timeout + settings.upstream.read_timeout,
-        )
-        starts = Starts(
-            store=store,
-            ledger=ledger,
-            connect=connect,
-            recovery=recovery,
-            origins=origins,
-            tasks=self.tasks,
-            now=now,
-            started=self.metrics.operation_started,
-        )
-        facets = Facets(self._cache, connect, origins)
-        journey = Journey(
-            connect=connect,
-            ownership=Ownership(ledger),
-            learning=Learning(ledger),
-            starts=starts,
-            limiter=limiter,
-            facets=facets,
-            origins=origins,
-            max_body_bytes=settings.listen.max_body,
-        )
-        self.front = Front(
-            RouteTable((*CATALOGUE, *SIMPLIFIED)), limiter, self._regime(settings, {})
-        )
-        public = Public(
-            self.front,
-            journey,
-            Login(now).handle,
-            api.handlers(),
-            settings.listen.cors,
-        )
-        self.tasks.launch(
-            every(_HOUSEKEEPING_SECONDS, lambda: self._keep_house(recovery, starts), name="house"),
-            name="housekeeping",
-        )
-        await self._listen(public, store)
+        self.watcher.start()
+        await self._listen(public, await self._open_journal())
 
-    async def _open_store(self, settings: StoreSettings) -> Store:
-        url = settings.url.reveal() if settings.url else f"{settings.kind}:{settings.path or ''}"
-        store = await open_store(url, base=Path(), now=self._clock.now)
-        self._stack.push_async_callback(store.close)
-        return store
-
-    async def _issuer_session(self) -> aiohttp.ClientSession:
-        return await self._stack.enter_async_context(open_session())
+    async def _open_journal(self) -> Callable[[Exchange], None]:
+        path = self.settings.log.audit
+        if path is None:
+            return lambda exchange: None
+        journal = await Journal.open(path, self._ground.clock.now)
+        self._ground.stack.push_async_callback(journal.close)
+        return journal.write
 
     def _regime(
-        self, settings: Settings, previous: Mapping[str, issuers.ConnectedIssuer]
+        self,
+        settings: Settings,
+        previous: Mapping[str, issuers.ConnectedIssuer],
+        predecessor: Authenticator | None = None,
     ) -> Regime:
         connected = issuers.connect(settings.issuers, self._surroundings, previous)
         authenticator = Authenticator(
             (issuer.verifier for issuer in connected.values()),
-            self._clock.now,
+            self._ground.clock.now,
             lambda issuer, result: self.metrics.authentications.labels(issuer, result).inc(),
+            predecessor,
         )
         return Regime(settings, Rulebook(settings), authenticator, connected)
 
-    async def _listen(self, public: Public, store: Store) -> None:
+    async def _listen(self, public: Public, journal: Callable[[Exchange], None]) -> None:
         settings = self.settings
-        observer = Observer(
+        self._observer = observer = Observer(
             public.handle,
             metrics=self.metrics,
             requests=RequestLog(settings.log, log.info),
             origins=frozenset(settings.listen.cors.origins),
             public_url=settings.public_url,
+            proxies=settings.listen.trusted_proxies,
+            audit=journal,
+            tracing=self._ground.tracing,
         )
         self.public = await listener.listen(
             observer.handle,
-            settings.listen.address,
+            self._place.public,
             malformed=observer.malformed,
             max_header_bytes=settings.listen.max_header,
-            drain_seconds=settings.listen.drain_timeout,
+            reuse_port=self._place.shared,
+            connections=Connections(
+                settings.listen.max_connections_per_client, settings.listen.trusted_proxies
+            ),
         )
-        self._stack.push_async_callback(self.public.stop)
+        self._ground.stack.push_async_callback(self.public.stop)
         checks = (
             Check("accepting requests", self._is_accepting),
             Check("issuers' keys at hand", self._has_keys),
-            Check("store answers", lambda: _answers(store)),
+            Check("store answers", self._has_store),
         )
         self.admin = await listener.listen(
-            Admin(self.metrics.registry, checks, self._refresh_gauges).handle,
-            settings.admin.address,
+            Admin(self._gathered, checks, is_worker=self._place.shared).handle,
+            self._place.admin,
             malformed=admin.refused,
             max_header_bytes=settings.listen.max_header,
-            drain_seconds=1.0,
         )
-        self._stack.push_async_callback(self.admin.stop)
+        self._ground.stack.push_async_callback(self.admin.stop)
 
     def reload(self, settings: Settings) -> None:
-        """Take over what may change while running; what has not changed keeps its state."""
-        previous = self.front.regime
-        self.front.regime = self._regime(settings, previous.issuers)
-        self._credentials.replace(settings.credentials)
-        self._cache.replace(settings.cache.properties)
+        """Take over what may change while running; what has not changed keeps its state.
 
-    async def close(self) -> None:
-        """Not ready first, then no new connections; what is under way may end in time."""
-        self._draining = True
-        await self._stack.aclose()
+        All that can fail comes first: after an exception everything is as it was.
+        """
+        previous = self.front.regime
+        regime = self._regime(settings, previous.issuers, previous.authenticator)
+        self.front.regime = regime
+        issuers.reread_files(regime.issuers, previous.issuers)
+        self._parts.credentials.replace(settings.credentials)
+        self._parts.cache.replace(settings.cache.properties)
+
+    async def close(self, hurry: asyncio.Event | None = None) -> None:
+        """Not ready first, then no new connections; what is under way may end in time.
+
+        The admin listener stays to the end, so that operators can see it. ``hurry`` may be set
+        at any time, to wait no longer.
+        """
+        self.draining.set()
+        drain_seconds = self.settings.listen.drain_timeout
+        try:
+            await self.public.drain(drain_seconds, self._observer.expire, hurry)
+            # Starts and writes whose callers have left: their outcome must be written down.
+            await self._ground.work.finish(_LAST_WORK_SECONDS)
+        finally:
+            await self._ground.stack.aclose()
 
     async def _is_accepting(self) -> bool:
-        return not self._draining
+        return not self.draining.is_set()
 
     async def _has_keys(self) -> bool:
         return self.front.regime.authenticator.ready
 
-    async def _keep_house(self, recovery: Recovery, starts: Starts) -> None:
-        self.front.regime.authenticator.refresh_due()
-        await recovery.sweep(starts.adopt)
+    async def _has_store(self) -> bool:
+        await self._parts.store.ping()
+        return True
 
-    def _refresh_gauges(self) -> None:
-        self.metrics.cache_entries.set(self._cache.entries)
-        self.metrics.cache_bytes.set(self._cache.bytes)
+    async def _keep_house(self) -> None:
+        self.front.regime.authenticator.refresh_due()
+        await self._parts.recovery.sweep(self._parts.starts.adopt)
+
+    async def _gathered(self) -> CollectorRegistry:
+        """All metrics, those included that are looked at rather than counted."""
+        with suppress(StoreUnavailable):
+            self.metrics.set_running(await self.ledger.running())
+        self.metrics.breaker_state.set(self._parts.breaker.state)
+        self.metrics.cache_entries.set(self._parts.cache.entries)
+        self.metrics.cache_bytes.set(self._parts.cache.bytes)
         for name, issuer in self.front.regime.issuers.items():
             age = issuer.verifier.keys.age_seconds
             if age is not None:
                 self.metrics.jwks_age.labels(name).set(age)
-
-
-async def _answers(store: Store) -> bool:
-    await store.ping()
-    return True
+        return self.metrics.registry

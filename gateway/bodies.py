@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from tempfile import SpooledTemporaryFile
+from time import monotonic
 
 import aiohttp
 from aiohttp import web
@@ -17,6 +18,8 @@ READ_LIMIT = 32 * 1024 * 1024
 
 # A body that makes no progress for this long is given up.
 _IDLE_SECONDS = 30.0
+_GRACE_SECONDS = 20.0
+_SLOWEST = 500  # bytes per second, of a caller who is waited for longer than that
 _SPOOL_BYTES = 1024 * 1024
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -48,6 +51,7 @@ class CallerBody:
             raise self._too_large(limit)
         body = bytearray()
         async for chunk in self._chunks(limit):
+            self._exchange.hold(len(chunk))
             body += chunk
         return bytes(body)
 
@@ -79,12 +83,17 @@ class CallerBody:
             return
         await self._invite()
         content = self._request.content
-        received = 0
+        received, waited_seconds = 0, 0.0
         while True:
+            began = monotonic()
             chunk = await self._next(content)
             if not chunk:
                 return
             received += len(chunk)
+            # Of the time that the caller takes: one whom OL Connect keeps waiting is not slow.
+            waited_seconds += monotonic() - began
+            if waited_seconds > _GRACE_SECONDS and received < _SLOWEST * waited_seconds:
+                raise MalformedRequest("The body comes too slowly.")
             self._exchange.bytes_in += len(chunk)
             if received > limit:
                 raise self._too_large(limit)
@@ -100,6 +109,9 @@ class CallerBody:
             raise MalformedRequest("The body broke off or is badly framed.") from error
 
     async def _invite(self) -> None:
+        # RFC 9110 section 10.1.1: whoever speaks HTTP/1.0 would take the line for the answer.
+        if self._request.version < aiohttp.HttpVersion11:
+            return
         if self._request.headers.get("Expect", "").lower() == "100-continue":
             await self._request.writer.write(_CONTINUE)
             # The line is no part of the answer, whose headers are yet to come.

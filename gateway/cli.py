@@ -1,15 +1,21 @@
 """The commands. Each is a few lines: what is long to import is imported where it is used."""
 
+import functools
 import json
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
 from gateway import __version__
+from gateway.risks import Risk
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gateway.settings import Settings
 
 _CONFIG = click.option(
@@ -34,40 +40,102 @@ def main() -> None:
     """
 
 
+def _with_risks(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds a flag per risk; the command gets those taken, as ``Risk``, in ``taken``."""
+
+    @functools.wraps(command)
+    def with_taken(**arguments: Any) -> None:
+        taken = {risk for risk in Risk if arguments.pop(risk.flag[2:].replace("-", "_"))}
+        command(**arguments, taken=taken)
+
+    for risk in reversed(Risk):
+        with_taken = click.option(risk.flag, is_flag=True, help=risk.words)(with_taken)
+    return with_taken
+
+
 @main.command()
 @_CONFIG
-def serve(config: Path) -> None:
+@_with_risks
+def serve(config: Path, taken: set[Risk]) -> None:
     """Run the gateway until it is told to stop.
 
     \b
-    SIGTERM stops it: requests under way may end within listen.drain_timeout.
+    SIGTERM stops it: requests under way may end within listen.drain_timeout; a second one
+    stops it at once.
     SIGHUP, or a change of the file, reloads the configuration.
 
     \b
     Example: olgw serve --config /etc/olgw/gateway.yaml
     """
-    from gateway import logs, run
+    import structlog
+
+    from gateway import hardening, logs, run, supervisor
     from gateway.stores import StoreUnusable
 
-    settings = _load(config)
+    settings = _load_secure(config, taken, hardening.load)
     logs.configure(settings.log)
+    for risk in sorted(taken):
+        structlog.get_logger("gateway").warning("insecure", flag=risk.flag)
+    for mistake in hardening.shown_secrets(config):
+        structlog.get_logger("gateway").warning("secret_shown", where=str(mistake))
+    # Windows cannot share a listener between processes (no SO_REUSEPORT): one does the work.
+    several = settings.listen.workers > 1 and sys.platform != "win32"
+    serve = supervisor.serve if several else run.serve
     try:
-        run.run(run.serve(config, settings))
+        hardening.check_libraries(taken)
+        run.run(serve(config, settings, taken))
     except (StoreUnusable, OSError) as error:
         raise click.ClickException(f"cannot start: {error}") from error
 
 
 @main.command()
 @_CONFIG
-def check(config: Path) -> None:
+@_with_risks
+def check(config: Path, taken: set[Risk]) -> None:
     """Validate a configuration; every mistake at once, with its line. Exit code 0 or 1.
 
     \b
     Example: olgw check --config gateway.yaml
     """
-    settings = _load(config)
+    from gateway import hardening
+
+    settings = _load_secure(config, taken, hardening.validate)
+    refused = hardening.refusals(config, settings, taken)
+    for mistake in (*refused, *hardening.shown_secrets(config)):
+        click.echo(f"warning: {mistake}", err=True)
+    if refused:
+        click.echo("warning: olgw serve will not start with that", err=True)
     teams, pipelines = len(settings.teams), len(settings.pipelines)
     click.echo(f"{config}: good ({teams} teams, {pipelines} pipelines)")
+
+
+@main.command()
+@_CONFIG
+def doctor(config: Path) -> None:
+    """Check what surrounds the gateway. Exit code 0 or 1.
+
+    \b
+    Looks at issuers and their keys, clocks, OL Connect, its credentials, the store.
+    ok: good   !!: to be put right   --: cannot be judged from here
+
+    \b
+    Example: olgw doctor --config gateway.yaml
+    """
+    from gateway import run
+    from gateway.doctor import Mark, examine
+
+    settings = _load(config)
+    is_well = True
+    click.echo(f"{Mark.GOOD} config: {config} is valid")
+
+    async def tell() -> None:
+        nonlocal is_well
+        async for finding in examine(settings):
+            is_well = is_well and finding.mark is not Mark.BAD
+            click.echo(str(finding))
+
+    run.run(tell())
+    sys.exit(0 if is_well else 1)
 
 
 @main.command()
@@ -137,6 +205,71 @@ def routes(config: Path | None, as_json: bool) -> None:
 
 
 @main.command()
+@click.option(
+    "--config", "config", type=click.Path(path_type=Path), help="Whose public URL to use."
+)
+def openapi(config: Path | None) -> None:
+    """Print the OpenAPI 3.1 description of the simplified face, for generators of clients.
+
+    \b
+    Example: olgw openapi --config gateway.yaml > openapi.json
+    """
+    from gateway.api.openapi import document
+
+    server_url = _load(config).public_url if config else "/"
+    click.echo(json.dumps(document(server_url), indent=2))
+
+
+@main.command()
+@_CONFIG
+@click.option("--token-file", type=click.File("r"), help="A caller's token; - reads it from stdin.")
+@click.option("--team", help="Ask as a member of this team; with a token, its OL-Team.")
+@click.argument("method")
+@click.argument("path")
+def explain(
+    config: Path, token_file: IO[str] | None, team: str | None, method: str, path: str
+) -> None:
+    """Decide one request offline, and say why. Exit code 0: allowed, 1: refused.
+
+    \b
+    Example: olgw explain --config gateway.yaml --team billing GET /rest/serverengine/entity/jobs/5
+    """
+    from gateway.explain import explain as decide
+
+    if token_file is None and team is None:
+        raise click.UsageError("Say who asks: --token-file or --team.")
+    token = None if token_file is None else token_file.read().strip()
+    explanation = decide(
+        _load(config), method.upper(), path, now=time.time(), token=token, team=team
+    )
+    click.echo(str(explanation))
+    sys.exit(0 if explanation.allowed else 1)
+
+
+@main.group()
+def audit() -> None:
+    """The audit journal (log.audit)."""
+
+
+@audit.command("verify")
+@click.argument("path", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+def audit_verify(path: Path) -> None:
+    """Check that no line of a journal was changed, moved or taken out. Exit code 0 or 1.
+
+    \b
+    Whether lines are missing at the end cannot be told from the file: compare their number.
+    Example: olgw audit verify audit.jsonl
+    """
+    from gateway.rules.audit import verify
+
+    with path.open("rb") as lines:
+        verdict = verify(lines)
+    if verdict.line is not None:
+        raise click.ClickException(f"{path}:{verdict.line}: {verdict.reason}")
+    click.echo(f"{path}: good ({verdict.lines} lines)")
+
+
+@main.command()
 def schema() -> None:
     """Print the JSON Schema of the configuration, for editors."""
     from gateway.settings import schema as settings_schema
@@ -151,13 +284,14 @@ def schema() -> None:
 def health(admin: str) -> None:
     """Exit with 0 if the gateway is ready: for Docker's HEALTHCHECK."""
     from urllib.error import URLError
-    from urllib.request import urlopen
+    from urllib.request import ProxyHandler, build_opener
 
     if not admin.startswith(("http://", "https://")):
         raise click.BadParameter("must be an http:// or https:// URL", param_hint="--admin")
     try:
         url = f"{admin.rstrip('/')}/readyz?verbose"
-        with urlopen(url, timeout=3) as answer:  # noqa: S310 - the scheme was checked above
+        # Not through a proxy that the environment names for others.
+        with build_opener(ProxyHandler({})).open(url, timeout=3) as answer:
             click.echo(answer.read().decode(), nl=False)
     except (URLError, OSError) as error:
         click.echo(f"not ready: {getattr(error, 'reason', error)}", err=True)
@@ -176,6 +310,18 @@ def _load(path: Path) -> "Settings":
 
     try:
         return load(path, known_endpoints=ENDPOINTS)
+    except InvalidSettings as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+
+
+def _load_secure(
+    path: Path, taken: set[Risk], load: "Callable[[Path, set[Risk]], Settings]"
+) -> "Settings":
+    from gateway.settings import InvalidSettings
+
+    try:
+        return load(path, taken)
     except InvalidSettings as error:
         click.echo(str(error), err=True)
         sys.exit(1)

@@ -7,11 +7,13 @@ import aiohttp
 
 from gateway.catalogue import PREFIX
 from gateway.problems import UpstreamCredentialRefused, UpstreamUnreachable
-from gateway.upstream.client import Call, Upstream
+from gateway.upstream.client import Call, Upstream, sent_twice_at_most
 from gateway.upstream.credentials import Account, Credentials
 from gateway.upstream.gate import Gate
 
 _REFUSED = frozenset({401, 403})
+# A write whose answer was lost may have been applied, and another's write may have followed it.
+_HARMLESS = frozenset({"GET", "HEAD"})
 _LOGGED_IN = f"{PREFIX}/authentication"
 
 
@@ -29,10 +31,12 @@ class Connect:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send ``call`` as ``credential``; yields the answer when its head is complete.
 
-        A repeatable call is sent once more after a refused credential or a lost connection. Raises
-        UpstreamCredentialRefused, UpstreamOverloaded, or what ``Upstream.send`` raises.
+        A repeatable call is sent once more after a refused credential, and after a lost connection
+        if it is one that changes nothing. Raises UpstreamCredentialRefused, UpstreamOverloaded, or
+        what ``Upstream.send`` raises.
         """
         account = self._credentials.account(credential)
+        self.upstream.breaker.check()  # before a place in the queue is taken
         async with self._gate.slot(team), AsyncExitStack() as stack:
             if not repeatable and account.doubtful:
                 await self._confirm(account)
@@ -44,7 +48,7 @@ class Connect:
                 try:
                     response = await stack.enter_async_context(self.upstream.send(call))
                 except UpstreamUnreachable:
-                    if not (repetitions and call.sent):
+                    if not (repetitions and call.sent and call.method in _HARMLESS):
                         raise
                     # The connection was an old one that OL Connect had closed (RFC 9110 9.2.2).
                     repetitions = 0
@@ -64,7 +68,10 @@ class Connect:
         The vendor's own client does the same before it streams an upload.
         """
         line = await account.line()
-        async with self.upstream.send(Call("HEAD", _LOGGED_IN, headers=[line])) as response:
+        if not account.doubtful:
+            return  # it was got just now
+        call = Call("HEAD", _LOGGED_IN, headers=[line])
+        async with sent_twice_at_most(self.upstream, call) as response:
             if response.status in _REFUSED:
                 account.refuse(line, response.status)
             elif response.status == 200:

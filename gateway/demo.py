@@ -3,13 +3,16 @@
 import asyncio
 import signal
 import sys
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from gateway import logs
 from gateway.app import Gateway
+from gateway.demopage import DemoPage
 from gateway.settings import Settings, Sources, parse
 from gateway.simulator.issuer import DemoIssuer
 from gateway.simulator.options import Options, User
@@ -17,27 +20,49 @@ from gateway.simulator.server import Simulator
 
 TEAMS = ("billing", "marketing")
 _TOKEN_SECONDS = 12 * 3600.0
+_OPERATION_SECONDS = 3.0  # long enough to watch, and to cancel
 _SIMULATOR = "http://127.0.0.1:9340"
 _ISSUER = "http://127.0.0.1:9400"
 _USERS = {"svc-print": User("print-demo"), "svc-archive": User("archive-demo")}
 _SAMPLE = '[{"Customer": "CU00048376", "Name": "Jane Doe", "Amount": "129.50"}]'
 
 
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """Everything that runs in the demo's process."""
+
+    settings: Settings
+    simulator: Simulator
+    issuer: DemoIssuer
+    gateway: Gateway
+
+    def tokens(self) -> dict[str, str]:
+        return tokens(self.issuer)
+
+
 async def serve(port: int, admin_port: int) -> None:
     """Serve until Ctrl-C. Raises OSError when a port is taken."""
+    async with running(port, admin_port) as demo:
+        logs.configure(demo.settings.log)
+        click.echo(_greeting(demo))
+        await _until_told()
+
+
+@asynccontextmanager
+async def running(port: int, admin_port: int) -> AsyncIterator[Demo]:
+    """A demo for as long as the context lasts. Raises OSError when a port is taken."""
     async with AsyncExitStack() as stack:
-        simulator, issuer = Simulator(Options(users=_USERS)), DemoIssuer(audience="olconnect")
+        simulator = Simulator(Options(users=_USERS, operation_seconds=_OPERATION_SECONDS))
+        issuer = DemoIssuer(audience="olconnect")
         await simulator.start()
         stack.push_async_callback(simulator.stop)
         await issuer.start()
         stack.push_async_callback(issuer.stop)
         settings = demo_settings(simulator.url, issuer.url, port, admin_port)
-        logs.configure(settings.log)
-        gateway = await Gateway.open(settings)
+        page = DemoPage(lambda: tokens(issuer))
+        gateway = await Gateway.open(settings, pages=page.handlers())
         stack.push_async_callback(gateway.close)
-        tokens = {team: token(issuer, team) for team in TEAMS}
-        click.echo(_greeting(settings, simulator, issuer, tokens))
-        await _until_told()
+        yield Demo(settings, simulator, issuer, gateway)
 
 
 def demo_settings(simulator: str, issuer: str, port: int, admin_port: int) -> Settings:
@@ -60,6 +85,10 @@ def _config_file() -> Path:
     return packaged if packaged.exists() else here.parent / "config" / "demo.yaml"
 
 
+def tokens(issuer: DemoIssuer) -> dict[str, str]:
+    return {team: token(issuer, team) for team in TEAMS}
+
+
 def token(issuer: DemoIssuer, team: str) -> str:
     """A token as a company's identity provider would give a member of the team."""
     return issuer.mint(
@@ -67,18 +96,16 @@ def token(issuer: DemoIssuer, team: str) -> str:
     )
 
 
-def _greeting(
-    settings: Settings, simulator: Simulator, issuer: DemoIssuer, tokens: dict[str, str]
-) -> str:
-    public = settings.public_url
-    exports = "\n".join(f"export {team.upper()}='{text}'" for team, text in tokens.items())
+def _greeting(demo: Demo) -> str:
+    public = demo.settings.public_url
+    exports = "\n".join(f"export {team.upper()}='{text}'" for team, text in demo.tokens().items())
     return f"""
 The demo is running. Open {public}/ in a browser, or go on in a second terminal.
 
   gateway     {public}
-  metrics     http://{settings.admin.address}/metrics
-  OL Connect  {simulator.url} (simulated)
-  issuer      {issuer.url}
+  metrics     http://{demo.settings.admin.address}/metrics
+  OL Connect  {demo.simulator.url} (simulated)
+  issuer      {demo.issuer.url}
 
 Two tokens, of two teams:
 

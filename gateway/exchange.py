@@ -1,8 +1,10 @@
 """The record of one request and its answer: filled in by the stages, read once at the end."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
-from gateway.model import Caller
+from gateway.budget import Budget
+from gateway.model import Caller, Thing
 from gateway.problems import Problem
 
 UNMATCHED = "unmatched"
@@ -18,6 +20,7 @@ class Exchange:
     request_id: str
     traceparent: str
     origin: str | None = None  # of a browser, RFC 6454
+    client: str | None = None  # the caller's address, seen through trusted proxies
     endpoint: str = UNMATCHED
     simplified: bool = False  # which face: it decides the form of a problem
     caller: Caller | None = None
@@ -32,5 +35,20 @@ class Exchange:
     bytes_out: int = 0
     answering: bool = False  # the head has gone out: nothing can be rendered any more
     left: bool = False  # the caller hung up before the answer was complete
+    things: list[Thing] = field(default_factory=list)  # the objects that the request names
+    budget: Budget | None = None  # of the bodies that all requests hold in memory
+    held_bytes: int = 0
+    span: Any = None  # of ``gateway.telemetry``, where tracing is on
     headers: list[tuple[str, str]] = field(default_factory=list)
     """Header lines that stages add to the answer, whoever makes it."""
+
+    def hold(self, count: int) -> None:
+        """Keep so many bytes more until the exchange ends. Raises UpstreamOverloaded."""
+        if self.budget is not None:
+            self.budget.take(count)
+            self.held_bytes += count
+
+    def let_go(self) -> None:
+        if self.budget is not None:
+            self.budget.give_back(self.held_bytes)
+            self.held_bytes = 0

@@ -3,8 +3,8 @@
 Policy and ownership have been decided before anything here is asked.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 
 from aiohttp import web
 
@@ -47,7 +47,8 @@ class Facets:
         recalled = await self.read(passage, passage.named[0], passage.path, anew=anew)
         lines = list(recalled.fetched.lines)
         if recalled.fetched.status == 200:
-            lines += _cache_lines(recalled, anew=anew)
+            lines += cache_lines(recalled, anew=anew)
+            lines += [("ETag", recalled.etag)] if recalled.etag is not None else []
         if recalled.outcome in ("hit", "coalesced", "stale"):
             exchange.source = "cache"
         wanted = passage.header("If-None-Match")
@@ -83,13 +84,23 @@ class Facets:
         things = [*passage.named, *asked.things]
         kind = next(iter(passage.endpoint.body.values()))
         call = requests.call_of(passage, asked, must_read_answer=True)
-        # Spoilt before the call and after it: whatever becomes of the call, and whoever reads
-        # meanwhile, no older value is answered after this answer.
-        async with self._cache.writing(things if asked.readable else None, kind):
-            fetched = await self._write(passage, call)
+        fetched = await self.change(passage, call, things if asked.readable else None, kind)
         return answers.whole(passage.exchange, fetched.status, fetched.lines, fetched.body)
 
-    async def _write(self, passage: Passage, call: Call) -> Fetched:
+    async def change(
+        self, passage: Passage, call: Call, things: Sequence[Thing] | None, kind: Kind
+    ) -> Fetched:
+        """Send a write of ``things``; None: of whatever there is of the kind."""
+        # Spoilt before the call and after it: whatever becomes of the call, and whoever reads
+        # meanwhile, no older value is answered after this answer.
+        async with self._cache.writing(things, kind) as write:
+            fetched = await self.send(passage, call)
+            if fetched.status >= 500:
+                write.doubt()
+            return fetched
+
+    async def send(self, passage: Passage, call: Call) -> Fetched:
+        """One repeatable call past the cache, its answer complete."""
         exchange, team = passage.exchange, passage.team
         try:
             async with self._connect.ask(
@@ -102,26 +113,27 @@ class Facets:
         finally:
             exchange.upstream_seconds += call.seconds
 
-    @asynccontextmanager
-    async def deleting(self, things: Iterable[Thing]) -> AsyncIterator[None]:
-        """Around the deletion of sets: they and all that can be inside become unusable."""
+    async def delete(
+        self, things: Iterable[Thing], ask: Callable[[], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """``ask`` for the deletion of sets: they and all that can be inside become unusable."""
         sets = [thing for thing in things if thing.kind in _INSIDE]
-        if not sets:
-            yield
-            return
-        async with self._cache.writing(sets, sets[0].kind):
-            yield
-        for kind in _INSIDE[sets[0].kind]:
-            async with self._cache.writing(None, kind):
-                pass
+        async with AsyncExitStack() as stack:
+            writes = []
+            if sets:
+                kind = sets[0].kind
+                writes = [await stack.enter_async_context(self._cache.writing(sets, kind))]
+                for inside in _INSIDE[kind]:
+                    writing = self._cache.writing(None, inside)
+                    writes.append(await stack.enter_async_context(writing))
+            answer = await ask()
+            if answer.status >= 500:
+                for write in writes:
+                    write.doubt()
+            return answer
 
 
-def _cache_lines(recalled: Recalled, *, anew: bool) -> list[tuple[str, str]]:
+def cache_lines(recalled: Recalled, *, anew: bool) -> list[tuple[str, str]]:
+    """How the answer was come by, without its ETag."""
     status = caching.cache_status(recalled.outcome, recalled.ttl_seconds, anew=anew)
-    lines = [
-        ("Cache-Status", status),
-        ("Age", str(int(recalled.age_seconds))),
-    ]
-    if recalled.etag is not None:
-        lines.append(("ETag", recalled.etag))
-    return lines
+    return [("Cache-Status", status), ("Age", str(int(recalled.age_seconds)))]

@@ -7,7 +7,7 @@ one is, and nothing of objects before one may use the endpoint.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from aiohttp import web
+from aiohttp import HttpVersion10, HttpVersion11, web
 
 from gateway.auth.issuers import ConnectedIssuer
 from gateway.auth.tokens import Authenticator
@@ -15,8 +15,8 @@ from gateway.catalogue import Endpoint, Role
 from gateway.catalogue.simplified import OPEN
 from gateway.exchange import UNMATCHED, Exchange
 from gateway.limits import Limiter
-from gateway.model import Caller, Kind, Thing
-from gateway.problems import Problem, TokenMissing
+from gateway.model import Caller, Thing
+from gateway.problems import MalformedRequest, Problem, TokenMissing
 from gateway.rules import headers, ids, paths, policy
 from gateway.rules.credentials import Basic, Bearer, presented
 from gateway.rules.policy import Rulebook, TeamRules
@@ -92,7 +92,7 @@ class Front:
     async def admit(self, request: web.BaseRequest, exchange: Exchange) -> Passage:
         """Raises whatever speaks against the request, in the contract's order."""
         regime = self.regime
-        path, raw_query = self._form(request)
+        path, raw_query = self._form(request, exchange)
         recognition = self._routes.recognise(request.method, path)
         exchange.endpoint = recognition.label
         shown = caller = None
@@ -100,32 +100,42 @@ class Front:
             shown, caller = await _identify(regime, request, recognition.label)
             exchange.caller = caller
         match = recognition.match()
+        exchange.operation_id = match.parameters.get("operationId")
         passage = Passage(request, exchange, regime, path, raw_query, match, shown, caller)
         if caller is not None and match.endpoint.role is not Role.LOGIN:
             await self._authorise(passage, caller)
         return passage
 
-    def _form(self, request: web.BaseRequest) -> tuple[str, str]:
+    def _form(self, request: web.BaseRequest, exchange: Exchange) -> tuple[str, str]:
+        _framing(request)
         headers.within(request.raw_headers, self._max_header_bytes)
         headers.duplicates(request.raw_headers)
         path, raw_query = paths.origin_form(request.raw_path)
+        exchange.path = path  # of an absolute-form, too: it decides the form of a problem
         paths.canonical(path)
         return path, raw_query
 
     async def _authorise(self, passage: Passage, caller: Caller) -> None:
         passage.named = ids.of_path(passage.parameters)
         passage.named += ids.of_query(passage.endpoint, passage.raw_query)
+        passage.exchange.things = list(passage.named)
         teams = passage.regime.rulebook.teams_of(caller, passage.header("OL-Team"))
         passage.exchange.team = teams[0].name
-        if passage.endpoint.role is Role.API:
-            name = passage.endpoint.name
-            passage.choose(policy.choose_simplified(teams, name, passage.parameters))
-        else:
-            # Presets that stand in the body are looked at when it has been read.
-            in_body = names_presets_in_body(passage.endpoint)
-            presets = None if in_body else ids.presets(passage.named)
-            passage.choose(policy.choose(teams, passage.endpoint, presets))
+        passage.choose(policy.admitted(teams, passage.endpoint, passage.parameters, passage.named))
         await self._limiter.take(passage.team.name, passage.team.settings.limits, passage.exchange)
+
+
+def _framing(request: web.BaseRequest) -> None:
+    """Raise MalformedRequest for what aiohttp lets pass and an intermediary must not."""
+    if request.version < HttpVersion10:
+        raise MalformedRequest("The request names no version of HTTP.")
+    # RFC 9112 section 6.1: whoever passed this on may have framed it in another way.
+    if request.version < HttpVersion11 and "Transfer-Encoding" in request.headers:
+        raise MalformedRequest("HTTP/1.0 knows no Transfer-Encoding.")
+    # What follows these is not read as HTTP any more. Other upgrades, such as Java's to h2c, are
+    # offers that may be ignored.
+    if request.method == "CONNECT" or request.headers.get("Upgrade", "").lower() == "websocket":
+        raise MalformedRequest("There are no tunnels here.")
 
 
 async def _identify(
@@ -144,10 +154,6 @@ async def _identify(
         return shown, None
     authenticator = regime.authenticator
     return shown, authenticator.recall(shown.token) or await authenticator.identify(shown.token)
-
-
-def names_presets_in_body(endpoint: Endpoint) -> bool:
-    return Kind.PRESET in endpoint.body.values()
 
 
 LOGIN = "authentication.login"

@@ -3,7 +3,8 @@
 Both faces pass every answer through here, so ownership does not depend on who asked how.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from gateway.ledger import Ledger
 from gateway.model import Kind, Status, Thing
 from gateway.operation import Operation
 from gateway.problems import MalformedRequest
-from gateway.rules import documents, ids, paths, progress
+from gateway.rules import documents, ids, progress
 from gateway.rules.policy import TeamRules
 
 _SHORT_BYTES = 4096
@@ -67,10 +68,12 @@ class Learning:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    async def has_ended(self, operation_id: str) -> bool:
+    async def has_ended(self, service: str, operation_id: str) -> bool:
         """Whether a finished operation is remembered, which OL Connect may have forgotten."""
         operation = await self._ledger.operation(operation_id)
-        return operation is not None and operation.status in _DONE
+        if operation is None or operation.service != service:
+            return False
+        return operation.status in _DONE
 
     async def learn(self, team: TeamRules, told: Told) -> bool:
         """Write down what an answer tells; true if it is about an operation that has ended.
@@ -79,19 +82,76 @@ class Learning:
         """
         role = told.endpoint.role
         if role is Role.PROGRESS:
-            return await self._from_progress(told)
+            return await self.learn_progress(told)
         if role is Role.RESULT:
-            await self._from_result(team, told)
+            await self.learn_result(team.name, told)
         elif told.succeeded and role is Role.CANCEL:
             await self._ledger.end(told.parameters["operationId"], Status.CANCELED)
         elif told.succeeded and role is Role.UPLOAD:
-            await self._ledger.learn(team.name, [*self._things(told), *_named_file(told)])
+            await self._learn_upload(team, told)
+        elif told.succeeded and role is Role.DELETE:
+            await self._learn_deletion(told)
         elif told.succeeded and role not in _FILTERED:
-            await self._ledger.learn(team.name, self._things(told))
+            await self._learn_objects(team, told)
         return False
 
-    async def _from_progress(self, told: Told) -> bool:
+    @asynccontextmanager
+    async def uploading(
+        self, endpoint: Endpoint, team: TeamRules, query: str
+    ) -> AsyncIterator[None]:
+        """Around an upload: until its outcome is known, its file's name may mean either file."""
+        names = _names_given(endpoint, query)
+        for name in names:
+            await self._ledger.dispute(name, unless=team.name)
+        try:
+            yield
+        except BaseException:
+            if _is_configuration(endpoint):
+                # A name that nobody owns would be everybody's, also if it now means the team's.
+                for name in names:
+                    await self._ledger.dispute(name, unless=None)
+            raise
+
+    async def _learn_upload(self, team: TeamRules, told: Told) -> None:
+        files, names = self._things(told), _names_given(told.endpoint, told.raw_query)
+        if _is_configuration(told.endpoint) and not team.owns:
+            return  # the company's, put there for all teams by one that looks after everything
+        await self._ledger.learn(team.name, files)
+        for file in files:
+            for name in names:
+                await self._ledger.learn_file(team.name, file, name)
+
+    async def _learn_deletion(self, told: Told) -> None:
+        if (file_id := told.parameters.get("fileId")) is not None:
+            await self._ledger.forget_file(Thing(Kind.FILE, file_id))
+
+    async def _learn_objects(self, team: TeamRules, told: Told) -> None:
+        """What is inside an object is whose the object is, whoever looks into it."""
+        if told.endpoint.starts:
+            await self._ledger.learn(team.name, ids.of_result_headers(told.headers))
+        things = self._things(told)
+        if not things:
+            return
+        owner: str | None = team.name
+        if not team.owns and told.endpoint.role is Role.READ:
+            named = [
+                thing for thing in ids.of_path(told.parameters) if thing.kind is not Kind.PRESET
+            ]
+            owners = set(await self._ledger.owners(named))
+            owner = owners.pop() if len(owners) == 1 else None
+        if owner:
+            await self._ledger.learn(owner, things)
+
+    async def learn_progress(self, told: Told) -> bool:
+        """As ``learn``, for progress."""
         id_ = told.parameters["operationId"]
+        if told.status == 404 and not await self._is_asked_rightly(told):
+            return False
+        if told.status == 404 or (told.succeeded and progress.is_done(told.body or b"")):
+            known = await self._ledger.operation(id_)
+            if known is not None and known.simplified and not known.ended:
+                # Whether it succeeded is found out by the watcher, and not said before.
+                return True
         if told.status == 404:
             # OL Connect forgets an operation when it has ended; an unknown one stays unknown.
             operation = await self._ledger.end(id_, Status.SUCCEEDED)
@@ -103,11 +163,17 @@ class Learning:
                 await self._ledger.progress(id_, percent)
         return False
 
-    async def _from_result(self, team: TeamRules, told: Told) -> None:
+    async def _is_asked_rightly(self, told: Told) -> bool:
+        """One service may know nothing of what another is still running."""
+        operation = await self._ledger.operation(told.parameters["operationId"])
+        return operation is not None and operation.service == told.endpoint.service
+
+    async def learn_result(self, team: str, told: Told) -> None:
+        """As ``learn``, for results; what they name is from now on whose the operation is."""
         operation = await self._ledger.operation(told.parameters["operationId"])
         if told.succeeded:
             things = self._results(operation, told)
-            await self._ledger.learn(team.name, things)
+            await self._ledger.learn(operation.team if operation else team, things)
             await self._ledger.end(told.parameters["operationId"], Status.SUCCEEDED, result=things)
         elif operation is not None and operation.ended and told.status in (400, 500):
             await self._ledger.end(
@@ -131,13 +197,16 @@ class Learning:
         return ids.of_answer(told.endpoint.answer, told.body or b"")
 
 
-def _named_file(told: Told) -> list[Thing]:
-    """The name under which an upload can be referred to from now on."""
-    try:
-        names = paths.query_values(told.raw_query, "filename")
-    except MalformedRequest:
-        return []
-    return [Thing(Kind.FILE, name) for name in names if name]
+def _is_configuration(endpoint: Endpoint) -> bool:
+    return endpoint.role is Role.UPLOAD and Kind.PRESET in endpoint.answer.values()
+
+
+def _names_given(endpoint: Endpoint, raw_query: str) -> list[str]:
+    """The names under which an upload can be referred to from now on.
+
+    An upload into a file that there is already leaves its name as it was.
+    """
+    return [] if "{fileId}" in endpoint.path else ids.file_names(raw_query)
 
 
 def problem_of(status: int, body: bytes | None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from gateway.exchange import Exchange
 from gateway.ledger import Ledger
+from gateway.operation import Operation
 from gateway.problems import RateLimited, StoreUnavailable, TooManyOperations
 from gateway.rules import limits
 from gateway.rules.limits import Rate, Taken
@@ -13,15 +14,26 @@ from gateway.stores import Store
 
 _ATTEMPTS = 8
 _OPERATION_RETRY_SECONDS = 5
+_LOOKED_AT = 20
 
 
 class Limiter:
-    """Counts requests and running operations of every team. ``now`` gives Unix time."""
+    """Counts requests and running operations of every team. ``now`` gives Unix time.
 
-    def __init__(self, store: Store, ledger: Ledger, now: Callable[[], float]) -> None:
+    ``look`` makes somebody ask soon whether an operation has ended.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        ledger: Ledger,
+        now: Callable[[], float],
+        look: Callable[[Operation], None] = lambda operation: None,
+    ) -> None:
         self._store = store
         self._ledger = ledger
         self._now = now
+        self._look = look
         self._states: dict[str, float] = {}
 
     async def take(self, team: str, settings: LimitSettings, exchange: Exchange) -> None:
@@ -50,6 +62,9 @@ class Limiter:
         """
         most = settings.running_operations
         if most is not None and await self._ledger.count_running(team) >= most:
+            # Some may have ended without anybody asking: the next attempt shall find room.
+            for operation in await self._ledger.running(team, limit=_LOOKED_AT):
+                self._look(operation)
             raise TooManyOperations(
                 f"The team may have {most} operations running. Wait for one to end, or cancel it.",
                 headers={"Retry-After": str(_OPERATION_RETRY_SECONDS)},

@@ -1,14 +1,24 @@
-"""The listeners: aiohttp's low-level server, set up as a proxy's front must be."""
+"""The listeners: aiohttp's low-level server, set up as a proxy's front must be.
 
-from collections.abc import Awaitable, Callable
+How a listener ends is its own as well: aiohttp's way drops the bodies of uploads under way.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import structlog
 from aiohttp import web, web_protocol
 from aiohttp.http_exceptions import LineTooLong
 
+from gateway.connections import Connections
 from gateway.problems import HeadersTooLarge, MalformedRequest, Problem
 from gateway.settings import Address
+from gateway.tasks import TaskSet
+
+log = structlog.get_logger("gateway")
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Malformed = Callable[[Problem], web.Response]
@@ -17,6 +27,23 @@ _KEEPALIVE_SECONDS = 75.0
 _LINGERING_SECONDS = 5.0
 _MAX_LINE_BYTES = 16 * 1024
 _MAX_HEADERS = 200
+_BACKLOG = 1024
+_REOPEN_SECONDS = 1.0
+# A load balancer's kept connections get this long to be used once more and told to close: closing
+# an idle one at once races with the request that is on its way to it (RFC 9112 section 9.6).
+_IDLE_SECONDS = 1.0
+_LOOK_SECONDS = 0.02
+_LAST_WORDS_SECONDS = 0.5
+# From its first byte on. aiohttp lets a head take as long as it lets a connection be idle.
+_HEAD_SECONDS = 10.0
+
+
+class _Request(web.BaseRequest):
+    @property
+    def keep_alive(self) -> bool:
+        # The answer says so, too: aiohttp makes the Connection line of this.
+        server = self.protocol.server if isinstance(self.protocol, _Connection) else None
+        return not self._message.should_close and not (server and server.is_draining)
 
 
 class _Connection(web_protocol.RequestHandler):
@@ -27,6 +54,44 @@ class _Connection(web_protocol.RequestHandler):
     """
 
     malformed: Malformed
+    server: "_Server"
+    client: str | None = None  # under which the connection is counted
+    head_deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        connections, peer = self.server.connections_by_client, transport.get_extra_info("peername")
+        client = connections.client_of(peer[0]) if connections and peer else None
+        if connections is None or client is None:
+            return
+        if connections.enter(client):
+            self.client = client
+        elif self.transport is not None:
+            self.transport.abort()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        self._end_deadline()
+        if self.client is not None and self.server.connections_by_client is not None:
+            self.server.connections_by_client.leave(self.client)
+            self.client = None
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if not self.is_idle:
+            self._end_deadline()
+        elif self.head_deadline is None:
+            self.head_deadline = self._loop.call_later(self.server.head_seconds, self.force_close)
+
+    def _end_deadline(self) -> None:
+        if self.head_deadline is not None:
+            self.head_deadline.cancel()
+            self.head_deadline = None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing that was asked for is unanswered."""
+        return not self._request_in_progress and not self._messages
 
     def handle_error(
         self,
@@ -49,47 +114,124 @@ class _Connection(web_protocol.RequestHandler):
 
 
 class _Server(web.Server):
-    def __init__(self, handler: Handler, malformed: Malformed, **kwargs: Any) -> None:
-        super().__init__(handler, **kwargs)
+    def __init__(
+        self,
+        handler: Handler,
+        malformed: Malformed,
+        connections: Connections | None,
+        head_seconds: float,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(handler, request_factory=self._request, **kwargs)
         self._malformed = malformed
+        self.connections_by_client = connections
+        self.head_seconds = head_seconds
+        self.is_draining = False
 
     def __call__(self) -> web_protocol.RequestHandler:
         connection = _Connection(self, loop=self._loop, **self._kwargs)
         connection.malformed = self._malformed
+        connection.server = self
         return connection
+
+    def _request(
+        self,
+        message: Any,
+        payload: Any,
+        protocol: web_protocol.RequestHandler,
+        writer: Any,
+        task: "asyncio.Task[None]",
+    ) -> web.BaseRequest:
+        return _Request(message, payload, protocol, writer, task, self._loop)
+
+    async def empty(self, seconds: float, hurry: asyncio.Event | None = None) -> bool:
+        """Wait until no connection is left; those that stay idle are closed after a while.
+
+        False if some are left after ``seconds``, or when ``hurry`` was set.
+        """
+        began = self._loop.time()
+        while self.connections:
+            passed = self._loop.time() - began
+            if passed >= seconds or (hurry and hurry.is_set()):
+                return False
+            if passed >= _IDLE_SECONDS:
+                self._close_idle()
+            await asyncio.sleep(_LOOK_SECONDS)
+        return True
+
+    def _close_idle(self) -> None:
+        for connection in self.connections:
+            if isinstance(connection, _Connection) and connection.is_idle:
+                connection.force_close()
+
+    def abort(self) -> None:
+        """Break off what is left, so that nobody takes half an answer for a whole one."""
+        for connection in self.connections:
+            if connection.transport is not None:
+                connection.transport.abort()
 
 
 @dataclass(slots=True)
 class Listener:
-    """One address that is listened on. ``port`` is the real one where 0 was asked for."""
+    """One address that is listened on; ``port`` is the real one, where 0 was asked for."""
 
+    server: _Server
     runner: web.ServerRunner
-    site: web.TCPSite
+    site: web.BaseSite
+    port: int
 
-    @property
-    def port(self) -> int:
-        return self.site.port
+    async def drain(
+        self, seconds: float, expire: Callable[[], None], hurry: asyncio.Event | None = None
+    ) -> None:
+        """Take no new connections, and let what is under way end.
 
-    async def close(self) -> None:
-        """Take no new connections; those that are open stay."""
+        After ``seconds``, or when ``hurry`` is set, ``expire`` is called, which may have waiting
+        requests answered in a hurry; what is left then is broken off.
+        """
+        self.server.is_draining = True
+        # One turn of the loop accepts what the kernel has accepted already.
+        await asyncio.sleep(0)
         await self.site.stop()
+        if not await self.server.empty(seconds, hurry):
+            expire()
+            await self.server.empty(_LAST_WORDS_SECONDS)
+            self.server.abort()
 
     async def stop(self) -> None:
         await self.runner.cleanup()
 
+    def __str__(self) -> str:
+        return self.site.name
+
+    def is_at(self, address: object) -> bool:
+        return address in self.runner.addresses
+
+    async def reopen(self) -> None:
+        """Listen anew at the same address. Raises OSError."""
+        site = self.site
+        if not isinstance(site, web.TCPSite):
+            return
+        await site.stop()
+        self.site = web.TCPSite(self.runner, site._host, self.port, backlog=_BACKLOG)
+        await self.site.start()
+
 
 async def listen(
     handler: Handler,
-    address: Address,
+    address: Address | Path,
     *,
     malformed: Malformed,
     max_header_bytes: int,
-    drain_seconds: float,
     reuse_port: bool = False,
+    connections: Connections | None = None,
+    head_seconds: float = _HEAD_SECONDS,
 ) -> Listener:
+    """Listen on an address, or on a Unix socket at a path. Raises OSError."""
     server = _Server(
         handler,
         malformed,
+        connections,
+        head_seconds,
         handler_cancellation=True,
         keepalive_timeout=_KEEPALIVE_SECONDS,
         lingering_time=_LINGERING_SECONDS,
@@ -99,10 +241,46 @@ async def listen(
         auto_decompress=False,
         access_log=None,
     )
-    runner = web.ServerRunner(server, shutdown_timeout=drain_seconds)
+    runner = web.ServerRunner(server, shutdown_timeout=_LAST_WORDS_SECONDS)
     await runner.setup()
-    site = web.TCPSite(
-        runner, address.host, address.port, backlog=1024, reuse_port=reuse_port or None
-    )
+    site = _site(runner, address, reuse_port)
     await site.start()
-    return Listener(runner, site)
+    port = site.port if isinstance(site, web.TCPSite) else 0
+    return Listener(server, runner, site, port)
+
+
+def _site(runner: web.ServerRunner, address: Address | Path, reuse_port: bool) -> web.BaseSite:
+    if isinstance(address, Path):
+        return web.UnixSite(runner, str(address))
+    return web.TCPSite(
+        runner, address.host, address.port, backlog=_BACKLOG, reuse_port=reuse_port or None
+    )
+
+
+def keep_accepting(listeners: Iterable[Listener], tasks: TaskSet) -> None:
+    """Undo a bug of Python's on Windows (gh-93821) in the running loop.
+
+    When a caller leaves while being accepted, its loop closes the listening socket for good, and
+    the process lives on without any new connection. It says so to the exception handler only.
+    """
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        loop.default_exception_handler(context)
+        if context.get("message") != "Accept failed on a socket":
+            return
+        # The socket is open still, and closed as soon as this returns.
+        address = context["socket"].getsockname()
+        for listener in listeners:
+            if listener.is_at(address):
+                tasks.launch(_reopen(listener), name="listen anew")
+
+    asyncio.get_running_loop().set_exception_handler(handle)
+
+
+async def _reopen(listener: Listener) -> None:
+    while True:
+        try:
+            return await listener.reopen()
+        except OSError as error:
+            log.warning("cannot_listen", address=str(listener), error=type(error).__name__)
+            await asyncio.sleep(_REOPEN_SECONDS)

@@ -3,6 +3,10 @@
 Labels come from the catalogue and the configuration only: no caller can make a series.
 """
 
+from collections import Counter as Counting
+from collections.abc import Iterable
+from functools import cache
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from gateway import __version__
@@ -13,6 +17,19 @@ from gateway.operation import Operation
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _OPERATION_SECONDS = (0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 _REQUEST = ("endpoint", "method")
+
+SAME_IN_ALL_WORKERS = frozenset(
+    {
+        "olgw_build_info",
+        "olgw_cache_bytes",  # workers share a store, hence a cache, and the operations
+        "olgw_cache_entries",
+        "olgw_jwks_age_seconds",
+        "olgw_operations_running",
+    }
+)
+"""Gauges that are not added up: of several workers, the largest counts."""
+WORST_OF_ALL_WORKERS = frozenset({"olgw_config_last_reload_successful"})
+"""Gauges of which the smallest counts."""
 
 
 class Metrics:
@@ -74,6 +91,10 @@ class Metrics:
             "credential",
             "result",
         )
+        self.breaker_state = gauge(
+            "upstream_breaker_state",
+            "Whether calls reach OL Connect: 0 all do, 1 a probe is out, 2 none does.",
+        )
         self.cache_requests = counter(
             "cache_requests_total", "Reads through the property cache, by outcome.", "result"
         )
@@ -106,34 +127,52 @@ class Metrics:
             "config_last_reload_successful", "1 if the last reload was taken over."
         )
         self.build_info = gauge("build_info", "Always 1; the version is the label.", "version")
+        # Looking up a child by its labels takes longer than counting: it is done once for each.
+        self._of_requests = cache(self.requests.labels)
+        self._of_request_seconds = cache(self.request_seconds.labels)
+        self._of_upstream_seconds = cache(self.upstream_seconds.labels)
+        self._of_problems = cache(self.problems.labels)
+        self._of_request_bytes = cache(self.request_bytes.labels)
+        self._of_response_bytes = cache(self.response_bytes.labels)
+        self._of_team_requests = cache(self.team_requests.labels)
+        self._running: set[tuple[str, str]] = set()
+        for result in ("success", "failure"):
+            self.reloads.labels(result)
         self.build_info.labels(__version__).set(1)
         self.last_reload_successful.set(1)
 
     def record(self, exchange: Exchange, seconds: float) -> None:
         """Count one exchange that has ended. ``seconds`` is its whole duration."""
         endpoint, method = exchange.endpoint, _method(exchange.method)
-        self.requests.labels(endpoint, method, str(exchange.status), exchange.source).inc()
+        self._of_requests(endpoint, method, str(exchange.status), exchange.source).inc()
         trace = {"trace_id": exchange.traceparent[3:35]}
-        self.request_seconds.labels(endpoint, method).observe(seconds, trace)
+        self._of_request_seconds(endpoint, method).observe(seconds, trace)
         if exchange.upstream_seconds:
-            self.upstream_seconds.labels(endpoint, method).observe(exchange.upstream_seconds, trace)
+            self._of_upstream_seconds(endpoint, method).observe(exchange.upstream_seconds, trace)
         if exchange.problem is not None:
-            self.problems.labels(endpoint, exchange.problem.code).inc()
+            self._of_problems(endpoint, exchange.problem.code).inc()
         if exchange.bytes_in:
-            self.request_bytes.labels(endpoint).inc(exchange.bytes_in)
+            self._of_request_bytes(endpoint).inc(exchange.bytes_in)
         if exchange.bytes_out:
-            self.response_bytes.labels(endpoint).inc(exchange.bytes_out)
+            self._of_response_bytes(endpoint).inc(exchange.bytes_out)
         if exchange.team is not None:
-            self.team_requests.labels(exchange.team, f"{exchange.status // 100}xx").inc()
+            self._of_team_requests(exchange.team, f"{exchange.status // 100}xx").inc()
 
     def operation_started(self, operation: Operation) -> None:
         self.operations_started.labels(operation.service, operation.team).inc()
-        self.operations_running.labels(operation.service, operation.team).inc()
+
+    def set_running(self, operations: Iterable[Operation]) -> None:
+        """As the store has it: other processes and earlier ones started operations, too."""
+        running = Counting((operation.service, operation.team) for operation in operations)
+        for labels in self._running - running.keys():
+            self.operations_running.labels(*labels).set(0)
+        for labels, count in running.items():
+            self.operations_running.labels(*labels).set(count)
+        self._running |= running.keys()
 
     def operation_ended(self, operation: Operation) -> None:
         labels = (operation.service, operation.team)
         self.operations_finished.labels(*labels, operation.status.value).inc()
-        self.operations_running.labels(*labels).dec()
         if operation.finished is not None:
             self.operation_seconds.labels(*labels).observe(
                 max(0.0, operation.finished - operation.created)

@@ -8,16 +8,22 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from os import urandom
 from time import perf_counter
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from aiohttp import web
 
 from gateway import answers
+from gateway.budget import Budget
 from gateway.exchange import Exchange
 from gateway.metrics import Metrics
-from gateway.problems import InternalError, Problem
+from gateway.problems import Draining, InternalError, MalformedRequest, Problem
 from gateway.requestlog import RequestLog
 from gateway.rules import cors, headers, tracing
+from gateway.rules.forwarded import Networks, client_of
+
+if TYPE_CHECKING:
+    from gateway.telemetry import Tracing
 
 log = structlog.get_logger("gateway")
 
@@ -37,21 +43,42 @@ class Observer:
         requests: RequestLog,
         origins: frozenset[str],
         public_url: str,
+        proxies: Networks = (),
+        audit: Callable[[Exchange], None] = lambda exchange: None,
+        tracing: "Tracing | None" = None,
     ) -> None:
         self._handler = handler
         self._metrics = metrics
         self._requests = requests
+        self._proxies = proxies
+        self._audit = audit
         self._origins = origins
         self._public_url = public_url
+        self._tracing = tracing
+        self._budget = Budget()
+        self._under_way: dict[asyncio.Task[Any] | None, Exchange] = {}
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         exchange = self._exchange(request)
+        task = asyncio.current_task()
+        self._under_way[task] = exchange
         self._metrics.in_flight.inc()
         try:
             return await self._answer(request, exchange)
         finally:
+            del self._under_way[task]
             self._metrics.in_flight.dec()
+            exchange.let_go()
             self._record(exchange)
+
+    def expire(self) -> None:
+        """The time to stop has come: whoever has no answer yet is refused now."""
+        for task, exchange in self._under_way.items():
+            exchange.problem = Draining(
+                "The gateway stops before an answer has come.", headers={"Retry-After": "1"}
+            )
+            if task is not None and not exchange.answering:
+                task.cancel()
 
     async def _answer(self, request: web.BaseRequest, exchange: Exchange) -> web.StreamResponse:
         try:
@@ -60,10 +87,14 @@ class Observer:
             exchange.problem = exchange.problem or problem
             if exchange.answering:
                 raise
-            return answers.problem(exchange, problem, self._public_url)
+            return self._refusal(exchange, problem)
         except asyncio.CancelledError:
-            exchange.left = True
-            raise
+            if not isinstance(exchange.problem, Draining):
+                exchange.left = True
+                raise
+            if exchange.answering:
+                raise
+            return answers.problem(exchange, exchange.problem, self._public_url)
         except (ConnectionError, TimeoutError):
             # Writing to a caller who is not there, or does not read.
             exchange.left = True
@@ -77,6 +108,15 @@ class Observer:
             if exchange.answering:
                 raise
             return answers.problem(exchange, exchange.problem, self._public_url)
+
+    def _refusal(self, exchange: Exchange, problem: Problem) -> web.Response:
+        # A stage may have begun to pass on an answer that then could not be had.
+        exchange.source = "gateway"
+        answer = answers.problem(exchange, problem, self._public_url)
+        if isinstance(problem, MalformedRequest):
+            # Where the request ends is not certain, so what follows it is not read as another.
+            answer.force_close()
+        return answer
 
     def malformed(self, problem: Problem) -> web.Response:
         """The answer to what could not be read as a request at all, counted and written down."""
@@ -92,12 +132,19 @@ class Observer:
         fields = request.headers
         random = urandom(24)
         parent = tracing.parse(fields.get("traceparent", ""))
-        traceparent = str(parent) if parent else tracing.new(random[:16], random[16:])
+        span = None
+        if self._tracing is not None:
+            span, traceparent = self._tracing.begin(parent)
+        else:
+            traceparent = str(parent) if parent else tracing.new(random[:16], random[16:])
         request_id = headers.request_id(fields.get("X-Request-Id", "")) or traceparent[3:35]
         exchange = Exchange(
             request.method, request.raw_path, perf_counter(), request_id, traceparent
         )
+        exchange.span = span
         exchange.origin = fields.get("Origin")
+        exchange.client = client_of(request.remote, fields.get("X-Forwarded-For"), self._proxies)
+        exchange.budget = self._budget
         exchange.headers += [
             ("X-Request-Id", request_id),
             ("traceparent", traceparent),
@@ -109,5 +156,8 @@ class Observer:
         seconds = perf_counter() - exchange.started
         if exchange.left:
             exchange.status = _LEFT
+        if self._tracing is not None and exchange.span is not None:
+            self._tracing.end(exchange)
         self._metrics.record(exchange, seconds)
         self._requests.write(exchange, seconds)
+        self._audit(exchange)

@@ -24,11 +24,19 @@ class Ownership:
         """Raises NotFound unless ``team`` may use every one of ``things``."""
         if not team.owns or not things:
             return
-        if all(self._ledger.recall(thing) == team.name for thing in things):
+        recall = self._ledger.recall
+        doubtful = [thing for thing in things if recall(thing) != team.name]
+        if not doubtful:
             return
-        for thing, owner in zip(things, await self._ledger.owners(things), strict=True):
+        # What is known to be another team's is looked up all the same: a quicker refusal would
+        # tell it from what is nobody's.
+        for thing, owner in zip(doubtful, await self._ledger.look_up(doubtful), strict=True):
             if not _may_use(team.name, thing, owner):
                 raise NotFound("There is no such object, or it is not the team's.")
+
+    async def usable(self, team: TeamRules, things: Sequence[Thing]) -> set[Thing]:
+        """Those of ``things`` (no presets) that ``team`` may use."""
+        return await self._ledger.owned(team.name, things) if team.owns else set(things)
 
     async def only(self, team: TeamRules, selected: Selected, document: Any) -> Any:
         """A list without the elements that are not the team's."""

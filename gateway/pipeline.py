@@ -14,7 +14,7 @@ from gateway.bodies import READ_LIMIT, CallerBody
 from gateway.catalogue import Role
 from gateway.connect import Connect
 from gateway.facets import Facets
-from gateway.front import Passage, names_presets_in_body
+from gateway.front import Passage
 from gateway.learning import Learning, Told
 from gateway.limits import Limiter
 from gateway.ownership import Ownership
@@ -26,11 +26,12 @@ from gateway.problems import (
 )
 from gateway.relay import relay
 from gateway.requests import Asked
-from gateway.rules import documents, headers, ids, policy, progress
+from gateway.rules import documents, headers, ids, operations, policy, progress
 from gateway.rules.links import Origins
 from gateway.starts import Starts
 
 TEXT = (("Content-Type", "text/plain"),)
+_OF_THE_WHOLE_LIST = frozenset({"etag", "last-modified"})
 
 
 class Journey:
@@ -64,28 +65,36 @@ class Journey:
         if starts:
             await self._limiter.admit_start(passage.team.name, passage.team.settings.limits)
         await self._ownership.require(passage.team, passage.named)
-        asked = await self._inspect(passage)
+        asked = await self._inspect(passage, starts=starts)
         if starts:
             return await self._start(passage, asked)
         if passage.endpoint.facet is not None and passage.request.method != "HEAD":
             return await self._facets.handle(passage, asked)
         if role is Role.PROGRESS and await self._learning.has_ended(
-            passage.parameters["operationId"]
+            passage.endpoint.service, passage.parameters["operationId"]
         ):
             return answers.whole(passage.exchange, 200, TEXT, progress.DONE)
         if role is Role.DELETE:
-            async with self._facets.deleting(passage.named):
+            return await self._facets.delete(passage.named, lambda: self._ask(passage, asked))
+        if role is Role.UPLOAD:
+            async with self._learning.uploading(passage.endpoint, passage.team, passage.raw_query):
                 return await self._ask(passage, asked)
         return await self._ask(passage, asked)
 
-    async def _inspect(self, passage: Passage) -> Asked:
+    async def _inspect(self, passage: Passage, *, starts: bool) -> Asked:
         """Read the body where objects or presets stand in it, and judge by them as by the path."""
         body = CallerBody(passage.request, passage.exchange, self._max_body_bytes)
         body.check_length()
         asked = await requests.read(passage, body)
-        if names_presets_in_body(passage.endpoint):
-            presets = ids.presets([*passage.named, *asked.things])
+        if policy.names_presets_in_body(passage.endpoint):
+            presets, first = ids.presets([*passage.named, *asked.things]), passage.team
             passage.choose(policy.choose(passage.teams, passage.endpoint, presets))
+            if starts and passage.team is not first:
+                await self._limiter.admit_start(passage.team.name, passage.team.settings.limits)
+            # Another of the caller's teams may make the request than the path alone let in.
+            await self._ownership.require(passage.team, passage.named)
+        requests.scrutinise(passage, asked)
+        passage.exchange.things += asked.things
         await self._ownership.require(passage.team, asked.things)
         return asked
 
@@ -125,6 +134,14 @@ class Journey:
     ) -> web.StreamResponse:
         exchange, upstream = passage.exchange, self._connect.upstream
         lines = headers.for_caller(response.raw_headers, self._origins, passage.path)
+        filtered = learning.is_filtered(passage.team, passage.endpoint)
+        if filtered and response.status == 200:
+            # These would tell when everybody's list changes, and how long it is.
+            lines = [line for line in lines if line[0].lower() not in _OF_THE_WHOLE_LIST]
+            if passage.request.method == "HEAD":
+                return answers.whole(exchange, response.status, lines, None)
+        if passage.endpoint.starts:
+            await self._claim(passage, asked, response)
         body = None
         if passage.request.method != "HEAD" and learning.is_read(
             passage.team, passage.endpoint, response.status, response.content_length
@@ -145,9 +162,18 @@ class Journey:
             return answers.whole(exchange, 200, TEXT, progress.DONE)
         if body is None:
             return await relay(passage.request, exchange, upstream, response, lines)
-        if response.status == 200 and learning.is_filtered(passage.team, passage.endpoint):
+        if response.status == 200 and filtered:
             body = await self._filtered(passage, asked, body)
         return answers.whole(exchange, response.status, lines, body)
+
+    async def _claim(
+        self, passage: Passage, asked: Asked, response: aiohttp.ClientResponse
+    ) -> None:
+        """A start that was to answer with its result may have begun an operation all the same."""
+        id_ = operations.id_in(response.raw_headers)
+        if id_ is not None:
+            passage.exchange.operation_id = id_
+            await self._starts.claim(requests.operation_of(passage, asked), id_)
 
     async def _filtered(self, passage: Passage, asked: Asked, body: bytes) -> bytes:
         """A list without what is not the team's. Raises UpstreamInvalidResponse."""

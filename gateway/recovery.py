@@ -6,7 +6,7 @@ gateway that was killed are found by the next one.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
@@ -18,7 +18,7 @@ from gateway.connect import Connect
 from gateway.ledger import Ledger
 from gateway.model import Kind, Thing
 from gateway.operation import Operation
-from gateway.problems import Problem
+from gateway.problems import Problem, UpstreamInvalidResponse
 from gateway.rules import documents, operations, reconcile
 from gateway.rules.reconcile import Attempt, Listed
 from gateway.stores import Store
@@ -31,10 +31,12 @@ _LIST_BYTES = 16 * 1024 * 1024
 _SETTLING_SECONDS = 2.0
 # An operation that OL Connect does not list this soon after the request left was never begun: its
 # engines need longer than this for the smallest job.
-_PROOF_SECONDS = 0.25
+_PROOF_SECONDS = 0.04
 _SEARCHED_SECONDS = 600.0
 _SAME_CLOCK_SECONDS = 1.5
 _SLACK_SECONDS = 0.05
+_LAG_SECONDS = 2.0
+_MOST_ATTEMPTS = 5000
 _SKEWED_SLACK_SECONDS = 1.0
 
 
@@ -63,10 +65,12 @@ class Recovery:
         self._connect = connect
         self._now = now
         self._longest_seconds = longest_seconds
+        self._opened = now()
         self._under_way: dict[str, tuple[Operation, asyncio.Event]] = {}
         self._failed: dict[str, tuple[Operation, float]] = {}
         self._found: dict[str, str] = {}
         self._excluded: set[str] = set()
+        self._answered = 0.0  # when OL Connect last listed its operations
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def announce(self, attempt: Operation) -> None:
@@ -81,6 +85,12 @@ class Recovery:
 
     def abandon(self, attempt: Operation) -> None:
         """The gateway is ending in the middle of it; the next one will look for it."""
+        self._leave(attempt)
+
+    def postpone(self, attempt: Operation, operation: Operation | None) -> None:
+        """Its fate is known, but could not be written down."""
+        if operation is not None:
+            self._found[attempt.id] = operation.id
         self._leave(attempt)
 
     def _leave(self, attempt: Operation) -> None:
@@ -100,7 +110,9 @@ class Recovery:
 
     async def find(self, attempt: Operation) -> Operation | None:
         """The operation that a start with a lost answer began, if that is certain."""
-        self._failed.setdefault(attempt.id, (attempt, self._now()))
+        # What began later than a request may take was begun by somebody else.
+        latest = min(self._now(), attempt.created + self._longest_seconds)
+        self._failed.setdefault(attempt.id, (attempt, latest))
         self._leave(attempt)
         async with self._turns[attempt.service]:
             if attempt.id not in self._found:
@@ -112,28 +124,81 @@ class Recovery:
     async def sweep(self, adopt: Adopt) -> int:
         """Look for what other, ended gateways left behind; returns how many were found."""
         found = 0
-        for id_, _ in await self._store.members(ATTEMPTS, limit=1000, newest_first=False):
-            value = await self._store.get(attempt_key(id_))
-            if value is None or id_ in self._under_way:
-                continue
-            attempt = Operation.from_bytes(value)
-            age = self._now() - attempt.created
-            if age > _SEARCHED_SECONDS or (self._store.shared and self._may_live(attempt)):
-                continue
-            found += await self._rescue(attempt, adopt)
+        await self._take_over()
+        lost = [attempt for attempt in await self._written() if attempt.id in self._failed]
+        for service in {attempt.service for attempt in lost}:
+            attempts = [attempt for attempt in lost if attempt.service == service]
+            # All at once: one by one they would take longer than some operations run.
+            with suppress(Problem):
+                async with self._turns[service]:
+                    await self._match(attempts[0])
+                    found += await self._give_to_teams(attempts[0])
+            found += await self._rescue(attempts, adopt)
         return found
 
-    async def _rescue(self, attempt: Operation, adopt: Adopt) -> bool:
-        first = attempt.id not in self._failed
-        self._failed.setdefault(attempt.id, (attempt, attempt.created + self._longest_seconds))
-        operation = await self.find(attempt)
-        if operation is None:
-            if first:
-                log.warning("start_of_unknown_fate", team=attempt.team, endpoint=attempt.endpoint)
-            return False
-        await adopt(attempt, operation)
-        log.info("operation_recovered", team=attempt.team, operation_id=operation.id)
-        return True
+    async def _written(self) -> list[Operation]:
+        """The attempts in the store that are still looked for, oldest first."""
+        members = await self._store.members(ATTEMPTS, limit=_MOST_ATTEMPTS, newest_first=False)
+        oldest = self._now() - _SEARCHED_SECONDS
+        ids = [attempt_key(id_) for id_, created in members if created >= oldest]
+        values = await self._store.get_many(ids)
+        return [Operation.from_bytes(value) for value in values if value is not None]
+
+    async def _take_over(self) -> list[Operation]:
+        """Make the attempts of ended gateways ours; returns those that others may have in hand.
+
+        Whoever looks for one attempt has to know all: any of them may have begun an operation.
+        """
+        alive = []
+        written = await self._written()
+        for attempt in written:
+            if attempt.id in self._failed or attempt.id in self._under_way:
+                continue
+            latest = attempt.created + self._longest_seconds
+            if not self._store.shared:
+                # Whoever sent it was gone when this process began; OL Connect may have lagged.
+                latest = min(latest, max(attempt.created, self._opened) + _LAG_SECONDS)
+            elif self._may_live(attempt):
+                alive.append(attempt)
+                continue
+            self._failed[attempt.id] = (attempt, latest)
+            log.warning("start_of_unknown_fate", team=attempt.team, endpoint=attempt.endpoint)
+        if len(written) < _MOST_ATTEMPTS:
+            known = {attempt.id for attempt in written}
+            for id_ in self._failed.keys() - known:
+                del self._failed[id_]
+        return alive
+
+    async def _give_to_teams(self, attempt: Operation) -> int:
+        """Write down whose the operations are that came of one of several starts of one team.
+
+        Which of the starts it was stays unknown, and so do their keys; but nothing is lost.
+        """
+        attempts, listed = await self._candidates(attempt)
+        began = {operation.id: operation.began for operation in listed}
+        given = reconcile.teams(attempts, listed)
+        for operation_id, attempt_id in given.items():
+            lost = self._failed[attempt_id][0]
+            await self._ledger.claim(
+                replace(
+                    lost,
+                    id=operation_id,
+                    created=began[operation_id],
+                    presets=(),
+                    simplified=False,
+                    idempotency=None,
+                )
+            )
+            log.info("operation_recovered", team=lost.team, operation_id=operation_id)
+        return len(given)
+
+    async def _rescue(self, attempts: Sequence[Operation], adopt: Adopt) -> int:
+        found = [attempt for attempt in attempts if attempt.id in self._found]
+        for attempt in found:
+            operation = replace(attempt, id=self._found[attempt.id])
+            await adopt(attempt, operation)
+            log.info("operation_recovered", team=attempt.team, operation_id=operation.id)
+        return len(found)
 
     def _may_live(self, attempt: Operation) -> bool:
         return self._now() < attempt.created + self._longest_seconds
@@ -141,19 +206,24 @@ class Recovery:
     async def _match(self, attempt: Operation) -> None:
         """Ask OL Connect once for all lost starts of the service, and give out what is certain."""
         asked = self._now()
+        attempts, listed = await self._candidates(attempt)
+        self._found |= reconcile.assign(attempts, listed)
+        if listed:
+            return
+        for id_, (lost, failed_at) in self._failed.items():
+            soon = self._answered - lost.created <= _PROOF_SECONDS and failed_at <= asked
+            if lost.service == attempt.service and soon and id_ not in self._found:
+                self._excluded.add(id_)
+
+    async def _candidates(self, attempt: Operation) -> tuple[list[Attempt], list[Listed]]:
+        """All starts that may have begun, and all operations of the service that nobody owns."""
         listed, skew = await self._listed(attempt)
-        answered = self._now()
+        self._answered = self._now()
         await self._let_settle(attempt.service)
         free = await self._unclaimed(listed)
         slack = _SLACK_SECONDS if skew == 0 else _SKEWED_SLACK_SECONDS
         attempts = await self._attempts(attempt.service, slack)
-        self._found |= reconcile.assign(
-            attempts, [Listed(id_, began - skew) for id_, began in free.items()]
-        )
-        for id_, (lost, failed_at) in self._failed.items():
-            soon = answered - lost.created <= _PROOF_SECONDS and failed_at <= asked
-            if lost.service == attempt.service and soon and id_ not in self._found and not free:
-                self._excluded.add(id_)
+        return attempts, [Listed(id_, began - skew) for id_, began in free.items()]
 
     async def _listed(self, attempt: Operation) -> tuple[dict[str, float], float]:
         """What runs at OL Connect, id to Unix time, and how far its clock is ahead of ours."""
@@ -163,7 +233,7 @@ class Recovery:
         ) as response:
             body = await self._connect.upstream.read(response, _LIST_BYTES)
             if response.status != 200:
-                raise Problem
+                raise UpstreamInvalidResponse
             skew = _skew(response.headers.get("Date"), self._now())
         return dict(_entries(documents.read(body))), skew
 
@@ -188,35 +258,29 @@ class Recovery:
 
     async def _attempts(self, service: str, slack: float) -> list[Attempt]:
         """Everything that can have begun an operation of the service, here or elsewhere."""
-        here = [
-            _as_attempt(lost, failed_at, slack, open_=False)
-            for lost, failed_at in self._failed.values()
+        open_ = await self._take_over()
+        open_ += [attempt for attempt, _ in self._under_way.values()]
+        until = self._now() + self._longest_seconds
+        attempts = [
+            _as_attempt(lost, latest, slack, open_=False)
+            for lost, latest in self._failed.values()
             if lost.service == service
         ]
-        open_ = [lost for lost, _ in self._under_way.values() if lost.service == service]
-        if self._store.shared:
-            open_ += [lost async for lost in self._elsewhere(service)]
-        until = self._now() + self._longest_seconds
-        return here + [_as_attempt(lost, until, slack, open_=True) for lost in open_]
-
-    async def _elsewhere(self, service: str) -> AsyncIterator[Operation]:
-        members = await self._store.members(ATTEMPTS, limit=1000)
-        values = await self._store.get_many([attempt_key(id_) for id_, _ in members])
-        for value in values:
-            if value is None:
-                continue
-            lost = Operation.from_bytes(value)
-            mine = lost.id in self._failed or lost.id in self._under_way
-            if lost.service == service and not mine:
-                yield lost
+        return attempts + [
+            _as_attempt(attempt, until, slack, open_=True)
+            for attempt in open_
+            if attempt.service == service
+        ]
 
 
 _UNCODED = ("Accept-Encoding", "identity")
 
 
 def _as_attempt(lost: Operation, latest: float, slack: float, *, open_: bool) -> Attempt:
-    owner = "\0".join((lost.team, lost.issuer, lost.subject, lost.endpoint))
-    return Attempt(lost.id, owner, lost.created - slack, latest + slack, open_)
+    # Only the same request, as far as is known, may be given the other's operation.
+    request = lost.id if lost.idempotency is None else lost.idempotency[1]
+    owner = "\0".join((lost.team, lost.issuer, lost.subject, lost.endpoint, request))
+    return Attempt(lost.id, owner, lost.team, lost.created - slack, latest + slack, open_)
 
 
 def _entries(document: Any) -> Iterable[tuple[str, float]]:

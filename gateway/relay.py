@@ -60,7 +60,8 @@ async def _pump(
         async with asyncio.timeout(_SLOW_READER_SECONDS):
             await answer.write(chunk)
         exchange.bytes_out += len(chunk)
-    await answer.write_eof()
+    async with asyncio.timeout(_SLOW_READER_SECONDS):
+        await answer.write_eof()
 
 
 def _break_off(request: web.BaseRequest) -> None:

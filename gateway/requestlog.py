@@ -33,6 +33,7 @@ def _fields(exchange: Exchange, seconds: float) -> dict[str, Any]:
         "team": exchange.team,
         "subject": caller.subject if caller else None,
         "issuer": caller.issuer if caller else None,
+        "client": exchange.client,
         "credential": exchange.credential,
         "operation_id": exchange.operation_id,
         "duration_seconds": round(seconds, 6),

@@ -14,7 +14,7 @@ from gateway.front import Passage
 from gateway.model import Kind, Thing
 from gateway.operation import Operation
 from gateway.problems import InvalidParameters, MalformedRequest
-from gateway.rules import documents, headers, ids, paths, tracing
+from gateway.rules import documents, headers, ids, paths, scrutiny, tracing
 from gateway.starts import Start, checked_key, fingerprint
 from gateway.upstream.client import Call
 
@@ -45,7 +45,8 @@ async def read(passage: Passage, body: CallerBody) -> Asked:
     InvalidParameters.
     """
     endpoint = passage.endpoint
-    if not (endpoint.body or endpoint.role is Role.SEARCH):
+    named = endpoint.body or endpoint.role is Role.SEARCH
+    if not (named or (passage.team.owns and scrutiny.reads_body(endpoint))):
         return Asked(body)
     content = await body.read()
     if not content:
@@ -57,6 +58,14 @@ async def read(passage: Passage, body: CallerBody) -> Asked:
         if passage.team.owns or passage.team.restricts_presets(endpoint):
             raise
         return Asked(body, content, readable=False)
+
+
+def scrutinise(passage: Passage, asked: Asked) -> None:
+    """Raises InvalidParameters for what the team's rights cannot be checked against."""
+    team, endpoint = passage.team, passage.endpoint
+    checked = team.owns or team.restricts_presets(endpoint)
+    if checked and asked.content is not None and asked.readable:
+        scrutiny.check(endpoint, asked.document, asked.things)
 
 
 def call_of(passage: Passage, asked: Asked, *, must_read_answer: bool) -> Call:
@@ -94,8 +103,16 @@ def is_repeatable(passage: Passage, asked: Asked) -> bool:
 
 def is_synchronous(passage: Passage) -> bool:
     """Whether a start answers with its result at once: the ad-hoc All-In-One with async=false."""
+    if passage.endpoint.name != _SYNCHRONOUS:
+        return False
     values = paths.query_values(passage.raw_query, "async")
+    if len(values) > 1:
+        raise MalformedRequest("The query names async more than once.", parameter="async")
     return any(value.lower() == "false" for value in values)
+
+
+_SYNCHRONOUS = "all_in_one.process_adhoc"
+"""The only start that can be asked to answer with its result."""
 
 
 @asynccontextmanager

@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from gateway.catalogue import CATALOGUE, SIMPLIFIED, Endpoint
-from gateway.rules.policy import Rulebook
+from gateway.catalogue import CATALOGUE, ENDPOINTS, SIMPLIFIED, Endpoint, Role
+from gateway.catalogue.simplified import ALTERNATIVES, ENTITIES, RIGHTS
+from gateway.rules import policy
+from gateway.rules.policy import Rulebook, TeamRules
 from gateway.settings import Settings
 
 
@@ -22,8 +24,23 @@ def _row(endpoint: Endpoint, rulebook: Rulebook | None) -> dict[str, Any]:
         "cached": endpoint.facet is not None and endpoint.method == "GET",
     }
     if rulebook is not None:
-        row["teams"] = [team.name for team in rulebook.teams if team.may(endpoint, None).allowed]
+        row["teams"] = [team.name for team in rulebook.teams if _may_ever(team, endpoint)]
     return row
+
+
+def _may_ever(team: TeamRules, endpoint: Endpoint) -> bool:
+    """Whether there is a request to the endpoint that the team may make."""
+    if endpoint.name == policy.RUN_PIPELINE:
+        return bool(team.settings.pipelines)
+    if endpoint.role is not Role.API:
+        return team.may(endpoint, None).allowed
+    needed = [rights[endpoint.name] for rights in (RIGHTS, ALTERNATIVES) if endpoint.name in rights]
+    if not needed:
+        return True
+    services = [service for service, _ in ENTITIES.values()]
+    names = {name.format(entity=service) for name in needed for service in services}
+    rows = (ENDPOINTS[name] for name in sorted(names & ENDPOINTS.keys()))
+    return any(team.may(row, None).allowed for row in rows)
 
 
 def table(listed: list[dict[str, Any]]) -> str:

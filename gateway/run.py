@@ -1,22 +1,30 @@
 """Running a gateway until it is told to stop: signals, reloads, the event loop."""
 
 import asyncio
+import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from gateway import hardening, sdnotify
 from gateway.app import Gateway
-from gateway.catalogue import ENDPOINTS
-from gateway.settings import InvalidSettings, Settings, load
+from gateway.listener import keep_accepting
+from gateway.metrics import Metrics
+from gateway.risks import Risk
+from gateway.settings import InvalidSettings, Settings
+
+if TYPE_CHECKING:
+    from gateway.telemetry import Tracing
 
 log = structlog.get_logger("gateway")
 
-_WATCH_SECONDS = 2.0
+WATCH_SECONDS = 2.0
+_COLLECTOR = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
@@ -36,41 +44,110 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def serve(path: Path, settings: Settings) -> None:
+class Orders:
+    """What the operator wants: to stop, to stop at once (by saying it twice), to reload."""
+
+    def __init__(self) -> None:
+        self.stop = False
+        self.reload = False
+        self.hurry = asyncio.Event()
+        self._news = asyncio.Event()
+
+    def order_stop(self, again_means_hurry: bool = True) -> None:
+        if self.stop and again_means_hurry:
+            self.hurry.set()
+        self.stop = True
+        self._news.set()
+
+    def order_reload(self) -> None:
+        self.reload = True
+        self._news.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Returns at the next order, or after ``seconds`` without one."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+        self._news.clear()
+
+    def follow_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        if sys.platform == "win32":
+            # No loop on Windows handles signals; handlers of the interpreter wake it instead.
+            for number in (signal.SIGINT, signal.SIGBREAK):
+                signal.signal(number, lambda *_: loop.call_soon_threadsafe(self.order_stop))
+            return
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.order_stop)
+        loop.add_signal_handler(signal.SIGHUP, self.order_reload)
+
+
+async def serve(path: Path, settings: Settings, taken: Collection[Risk] = ()) -> None:
     """Serve until SIGTERM, SIGINT or Ctrl-Break. Raises StoreUnusable, OSError at the start."""
-    stop, reload = asyncio.Event(), asyncio.Event()
-    _on_signals(stop, reload)
-    gateway = await Gateway.open(settings)
-    log.info("listening", public=gateway.public.port, admin=gateway.admin.port)
+    orders = Orders()
+    orders.follow_signals()
+    gateway = await Gateway.open(settings, tracing=tracing_of(os.environ))
+    keep_accepting((gateway.public, gateway.admin), gateway.tasks)
+    log.info("listening", public=str(gateway.public), admin=str(gateway.admin))
     try:
-        await _serve_until(stop, reload, gateway, path)
+        await follow(orders, Reloader(path, settings, gateway.metrics, gateway.reload, taken))
     finally:
         log.info("stopping", drain_seconds=settings.listen.drain_timeout)
-        await gateway.close()
+        await gateway.close(orders.hurry)
         log.info("stopped")
 
 
-async def _serve_until(
-    stop: asyncio.Event, reload: asyncio.Event, gateway: Gateway, path: Path
-) -> None:
-    reloader = Reloader(gateway, path)
-    while not stop.is_set():
-        waiting = [gateway.tasks.start(event.wait()) for event in (stop, reload)]
-        await asyncio.wait(waiting, timeout=_WATCH_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        for task in waiting:
-            task.cancel()
-        if reload.is_set() or await asyncio.to_thread(reloader.is_due):
-            reload.clear()
+def tracing_of(environ: Mapping[str, str]) -> "Tracing | None":
+    """Tracing is on where OpenTelemetry's own variables name a collector, and costs nothing else.
+
+    https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+    """
+    named = any(environ.get(name) for name in _COLLECTOR)
+    if not named or environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return None
+    try:
+        from gateway.telemetry import to_collector  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError:
+        log.warning("tracing_is_off", reason="needs pip install 'olconnect-gateway[otel]'")
+        return None
+    return to_collector()
+
+
+async def follow(orders: Orders, reloader: "Reloader") -> None:
+    """Reload as ordered, or when a file has changed, until it is time to stop."""
+    sdnotify.notify(sdnotify.READY)
+    while not orders.stop:
+        if orders.reload or await asyncio.to_thread(reloader.is_due):
+            orders.reload = False
+            sdnotify.notify(sdnotify.RELOADING)
             await reloader.reload()
+            sdnotify.notify(sdnotify.READY)
+        # From the loop that answers requests: a thread would go on when they hang.
+        sdnotify.notify(sdnotify.WATCHDOG)
+        await orders.wait(WATCH_SECONDS)
+    sdnotify.notify(sdnotify.STOPPING)
 
 
 class Reloader:
-    """Takes over a changed configuration, or says what is wrong with it and changes nothing."""
+    """Takes over a changed configuration, or says what is wrong with it and changes nothing.
 
-    def __init__(self, gateway: Gateway, path: Path) -> None:
-        self._gateway = gateway
+    ``running`` is what the process was started with; ``take_over`` changes all or nothing.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        running: Settings,
+        metrics: Metrics,
+        take_over: Callable[[Settings], None],
+        taken: Collection[Risk] = (),
+    ) -> None:
+        self._taken = taken
         self._path = path
-        self._seen: Settings | InvalidSettings = gateway.settings
+        self._running = running
+        self._metrics = metrics
+        self._take_over = take_over
+        self._seen: Settings | InvalidSettings = running
 
     def is_due(self) -> bool:
         """Whether a file that was read has changed since. Looks at the disk."""
@@ -79,33 +156,36 @@ class Reloader:
     async def reload(self) -> None:
         try:
             # In a thread: parsing takes longer than any request may be kept waiting.
-            settings = await asyncio.to_thread(load, self._path, known_endpoints=ENDPOINTS)
+            settings = await asyncio.to_thread(hardening.load, self._path, self._taken)
         except InvalidSettings as error:
             self._seen = error
-            self._gateway.metrics.reloads.labels("failure").inc()
-            self._gateway.metrics.last_reload_successful.set(0)
+            count_reload(self._metrics, "failure")
             log.error("reload_refused", mistakes=[str(mistake) for mistake in error.mistakes])
             return
         self._seen = settings
-        self._gateway.reload(settings)
-        self._gateway.metrics.reloads.labels("success").inc()
-        self._gateway.metrics.last_reload_successful.set(1)
-        log.info("reloaded", needs_restart=needs_restart(self._gateway.settings, settings))
+        if taken_over(self._take_over, settings):
+            count_reload(self._metrics, "success")
+            log.info("reloaded", needs_restart=needs_restart(self._running, settings))
+        else:
+            count_reload(self._metrics, "failure")
+
+
+def taken_over(take_over: Callable[[Settings], None], settings: Settings) -> bool:
+    """Whether it went well; what it raises would be a mistake of ours, and must not end us."""
+    try:
+        take_over(settings)
+    except Exception:
+        log.exception("reload_failed")
+        return False
+    return True
+
+
+def count_reload(metrics: Metrics, result: str) -> None:
+    metrics.reloads.labels(result).inc()
+    metrics.last_reload_successful.set(result == "success")
 
 
 def needs_restart(running: Settings, wanted: Settings) -> list[str]:
     """The sections that differ but cannot change while the gateway runs."""
     fixed = ("public_url", "listen", "admin", "upstream", "store", "log")
     return [name for name in fixed if getattr(running, name) != getattr(wanted, name)]
-
-
-def _on_signals(stop: asyncio.Event, reload: asyncio.Event) -> None:
-    loop = asyncio.get_running_loop()
-    if sys.platform == "win32":
-        # No loop on Windows handles signals; handlers of the interpreter wake it instead.
-        for number in (signal.SIGINT, signal.SIGBREAK):
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
-        return
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, reload.set)

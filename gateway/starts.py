@@ -9,7 +9,7 @@ with the gateway itself, can be found again among OL Connect's running operation
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +23,7 @@ from gateway.problems import (
     IdempotencyMismatch,
     MalformedRequest,
     Problem,
+    UpstreamOverloaded,
     UpstreamTimeout,
     UpstreamUnreachable,
 )
@@ -35,7 +36,11 @@ from gateway.upstream.client import Call
 
 _BODY_LIMIT = 1024 * 1024
 _ATTEMPT_SECONDS = ENDED_SECONDS + 3600.0
+# How long a key stays taken if the gateway is killed while it prepares a start.
+_PREPARING_SECONDS = 600.0
 _KEY_CHARACTERS = 255
+# From something between the gateway and OL Connect, which may have got the request all the same.
+_OF_A_PROXY = frozenset({502, 504})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +58,15 @@ class Answer:
 class Start:
     """A start about to be sent. ``operation`` is its record but for the id, which OL Connect gives.
 
-    ``fingerprint`` tells one request from another under the same idempotency ``key``.
+    ``fingerprint`` tells one request from another under the same idempotency ``key``. ``prepare``
+    does what must come before the call, with the key taken, and so never for a replay.
     """
 
     operation: Operation
     call: Call
     key: str | None = None
     fingerprint: str = ""
+    prepare: Callable[[], Awaitable[None]] | None = None
 
 
 class Starts:
@@ -101,11 +108,15 @@ class Starts:
                 return earlier
         # A caller who leaves must not take along the only one who knows whom the operation is
         # for: the rest happens in a task of its own.
-        work = self._perform(start.call, attempt)
+        work = self._perform(start, attempt)
         return await asyncio.shield(self._tasks.start(work, name="start"))
 
-    async def _perform(self, call: Call, attempt: Operation) -> Answer:
-        await self._announce(attempt)
+    async def _perform(self, start: Start, attempt: Operation) -> Answer:
+        call, prepared = start.call, None
+        if start.prepare is not None:
+            prepared = await self._prepare(start.prepare, attempt)
+            attempt = replace(attempt, created=self._now())
+        await self._announce(attempt, prepared)
         try:
             answer = await self._send(call, attempt)
         except Problem as problem:
@@ -113,11 +124,32 @@ class Starts:
         except BaseException:
             self._recovery.abandon(attempt)
             raise
+        if answer.operation is None and answer.status in _OF_A_PROXY:
+            found = await self._recovery.find(attempt)
+            return answer if found is None else await self.adopt(attempt, found)
         # Without an operation OL Connect has refused: the key is free for a better request.
         await self._settle(attempt, answer)
         return answer
 
-    async def _announce(self, attempt: Operation) -> None:
+    async def _prepare(
+        self, prepare: Callable[[], Awaitable[None]], attempt: Operation
+    ) -> bytes | None:
+        """Prepare under the key; returns the key's record. Nothing to recover exists as yet."""
+        if attempt.idempotency is None:
+            await _before_start(prepare)
+            return None
+        key, fingerprint = attempt.idempotency
+        record = _record("running", fingerprint, attempt.id)
+        if await self._store.put_if_absent(key, record, _PREPARING_SECONDS) is not None:
+            raise IdempotencyInProgress(headers={"Retry-After": "1"})
+        try:
+            await _before_start(prepare)
+        except BaseException:
+            await self._store.swap(key, record, None, _PREPARING_SECONDS)
+            raise
+        return record
+
+    async def _announce(self, attempt: Operation, prepared: bytes | None = None) -> None:
         self._recovery.announce(attempt)
         try:
             # Before the key: a record of a key always finds its attempt, or its outcome.
@@ -128,14 +160,21 @@ class Starts:
                 )
             )
             if attempt.idempotency is not None:
-                await self._take_key(attempt, *attempt.idempotency)
+                await self._take_key(attempt, *attempt.idempotency, prepared)
         except BaseException:
             self._recovery.forget(attempt)
             raise
 
-    async def _take_key(self, attempt: Operation, key: str, fingerprint: str) -> None:
+    async def _take_key(
+        self, attempt: Operation, key: str, fingerprint: str, prepared: bytes | None
+    ) -> None:
         record = _record("running", fingerprint, attempt.id)
-        if await self._store.put_if_absent(key, record, ENDED_SECONDS) is not None:
+        if prepared is None:
+            taken = await self._store.put_if_absent(key, record, ENDED_SECONDS) is None
+        else:
+            # It was taken for preparing, and has to live longer now.
+            taken = await self._store.swap(key, prepared, record, ENDED_SECONDS)
+        if not taken:
             await self._store.apply((Delete(attempt_key(attempt.id)), Remove(ATTEMPTS, attempt.id)))
             raise IdempotencyInProgress(headers={"Retry-After": "1"})
 
@@ -154,22 +193,31 @@ class Starts:
         if not call.sent or call.failure is not None:
             # No byte left, or the body was never complete: OL Connect has nothing to run.
             await self._settle(attempt, None)
-            if isinstance(problem, UpstreamTimeout | UpstreamUnreachable):
+            if isinstance(problem, UpstreamTimeout | UpstreamUnreachable | UpstreamOverloaded):
                 problem.members["started"] = "no"
             raise problem
         found = await self._recovery.find(attempt)
         if found is not None:
             return await self.adopt(attempt, found)
-        if self._recovery.is_excluded(attempt):
+        excluded = self._recovery.is_excluded(attempt)
+        if excluded:
             await self._settle(attempt, None)
-        problem.members["started"] = "unknown"
+        problem.members["started"] = "no" if excluded else "unknown"
         raise problem
+
+    async def claim(self, operation: Operation, id_: str) -> None:
+        """Write down an operation that began in answer to a request that was not to begin one."""
+        operation = replace(operation, id=id_, created=self._now())
+        await self._ledger.claim(operation)
+        self._started(operation)
 
     async def adopt(self, attempt: Operation, operation: Operation) -> Answer:
         """Write down an operation that was found again; returns what its start is answered."""
         lines = operations.link_lines(operation.service, operation.id, self._origins.public)
         answer = Answer(202, (("operationId", operation.id), *lines), operation=operation)
-        await self._settle(attempt, answer)
+        # Housekeeping and a caller's second request may have found it at the same time.
+        if await self._store.get(attempt_key(attempt.id)) is not None:
+            await self._settle(attempt, answer)
         return answer
 
     async def _settle(self, attempt: Operation, answer: Answer | None) -> None:
@@ -183,11 +231,16 @@ class Starts:
                 if answer is None or operation is None
                 else Put(key, _record("done", fingerprint, operation.id, answer), ENDED_SECONDS)
             )
-        if operation is None:
-            await self._store.apply(changes)
-        else:
-            await self._ledger.claim(operation, *changes)
-            self._started(operation)
+        try:
+            if operation is None:
+                await self._store.apply(changes)
+            else:
+                await self._ledger.claim(operation, *changes)
+                self._started(operation)
+        except BaseException:
+            # The attempt is still written down: housekeeping settles it when the store is back.
+            self._recovery.postpone(attempt, operation)
+            raise
         self._recovery.forget(attempt)
 
     async def _earlier(self, key: str, fingerprint: str) -> Answer | None:
@@ -236,6 +289,14 @@ def fingerprint(method: str, target: str, content_type: str, body_digest: str) -
     """What makes two requests the same request; the team is part of the key."""
     text = "\n".join((method, target, content_type, body_digest))
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+async def _before_start(prepare: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await prepare()
+    except (UpstreamTimeout, UpstreamUnreachable) as problem:
+        problem.members["started"] = "no"
+        raise
 
 
 def _record(state: str, fingerprint: str, id_: str, answer: Answer | None = None) -> bytes:

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from gateway import __version__, answers
 from gateway.front import Passage
+from gateway.problems import UnknownEndpoint
 
 _CACHEABLE = [("Cache-Control", "public, max-age=300")]
 
@@ -35,3 +36,8 @@ async def protected_resource(passage: Passage) -> web.StreamResponse:
         "resource_documentation": f"{settings.public_url}/docs",
     }
     return answers.json(passage.exchange, metadata, lines=_CACHEABLE)
+
+
+async def demo_asset(passage: Passage) -> web.StreamResponse:
+    """What ``olgw demo`` serves below ``/demo``, for gateways that are none."""
+    raise UnknownEndpoint("There is a demo page only where `olgw demo` runs.")

@@ -54,18 +54,19 @@ def read_metadata(document: Mapping[str, Any], issuer: str) -> Metadata:
     if not isinstance(methods, list):
         raise IssuerFault("token_endpoint_auth_methods_supported is no list")
     return Metadata(
-        jwks_uri=_endpoint(document, "jwks_uri"),
-        token_endpoint=_endpoint(document, "token_endpoint"),
-        introspection_endpoint=_endpoint(document, "introspection_endpoint"),
+        jwks_uri=_endpoint(document, "jwks_uri", issuer),
+        token_endpoint=_endpoint(document, "token_endpoint", issuer),
+        introspection_endpoint=_endpoint(document, "introspection_endpoint", issuer),
         token_auth_methods=frozenset(method for method in methods if isinstance(method, str)),
     )
 
 
-def _endpoint(document: Mapping[str, Any], name: str) -> str | None:
+def _endpoint(document: Mapping[str, Any], name: str, issuer: str) -> str | None:
     url = document.get(name)
     if url is None:
         return None
-    if not isinstance(url, str) or not is_protected(url):
+    # An issuer on plain http was allowed by name; its document is no safer than its endpoints.
+    if not isinstance(url, str) or (is_protected(issuer) and not is_protected(url)):
         raise IssuerFault(f"{name} is not an https address")
     return url
 

@@ -50,6 +50,15 @@ def connect(
     return connected
 
 
+def reread_files(
+    issuers: Mapping[str, ConnectedIssuer], previous: Mapping[str, ConnectedIssuer]
+) -> None:
+    """Of the issuers that were kept, those with their keys in a file look at it again."""
+    for name, issuer in issuers.items():
+        if issuer is previous.get(name) and isinstance(issuer.settings.jwks, JwksFile):
+            issuer.verifier.keys.refresh()
+
+
 def _connect(name: str, settings: Issuer, around: Surroundings) -> ConnectedIssuer:
     discovery = Discovery(settings.issuer, around.session, around.tasks)
     keys = IssuerKeys(

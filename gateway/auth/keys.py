@@ -145,8 +145,11 @@ class IssuerKeys:
         if self._within(REFRESH_AFTER_SECONDS, self._loaded_at):
             return
         pause = RETRY_AFTER_FAILURE_SECONDS if self.usable else COLD_FAILURE_SECONDS
-        if self._within(pause, self._failed_at):
-            return
+        if not self._within(pause, self._failed_at):
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Reads the set again in the background, due or not; never waits, never raises."""
         if self._refresh is None or self._refresh.done():
             self._refresh = self._tasks.start(
                 self._refresh_patiently(), name=f"refresh of {self._name}"

@@ -54,7 +54,8 @@ class Authenticator:
     """Judges tokens, and remembers by their exact text those that it found good.
 
     A remembered token is forgotten when it ends, and when its issuer's key set becomes another
-    one: the key that vouched for it may be gone. Refusals are never remembered.
+    one: the key that vouched for it may be gone. Refusals are never remembered. What a
+    ``predecessor`` remembers holds on for those of its verifiers whose keys are still in use.
     ``observe`` is told the issuer's name (or "unknown") and "success" or the problem's code.
     """
 
@@ -63,6 +64,7 @@ class Authenticator:
         verifiers: Iterable[IssuerVerifier],
         now: Callable[[], float],
         observe: Callable[[str, str], None] = lambda issuer, result: None,
+        predecessor: "Authenticator | None" = None,
     ) -> None:
         """Raises ``ValueError`` if two verifiers are for the same ``iss``."""
         self._verifiers = tuple(verifiers)
@@ -71,8 +73,11 @@ class Authenticator:
             raise ValueError("two issuers of the configuration have the same issuer URL")
         self._now = now
         self._observe = observe
-        self._verified: LRUCache[str, _Verified] = LRUCache(
-            MAX_REMEMBERED_CHARACTERS, getsizeof=lambda entry: entry.size
+        self._in_use = frozenset(verifier.keys for verifier in self._verifiers)
+        self._verified: LRUCache[str, _Verified] = (
+            predecessor._verified
+            if predecessor
+            else LRUCache(MAX_REMEMBERED_CHARACTERS, getsizeof=lambda entry: entry.size)
         )
 
     @property
@@ -90,6 +95,8 @@ class Authenticator:
         try:
             entry = self._verified[token]
         except KeyError:
+            return None
+        if entry.keys not in self._in_use:
             return None
         if entry.ends <= self._now() or entry.generation != entry.keys.generation:
             del self._verified[token]

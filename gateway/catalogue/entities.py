@@ -84,7 +84,13 @@ ENTITIES: tuple[Endpoint, ...] = (
         "POST",
         _DR,
         Role.WRITE,
-        body={"[].datasetid": Kind.DATA_SET, "[].recordid": Kind.DATA_RECORD},
+        # The documents show one such list as well as several.
+        body={
+            "[].datasetid": Kind.DATA_SET,
+            "[].recordid": Kind.DATA_RECORD,
+            "datasetid": Kind.DATA_SET,
+            "recordid": Kind.DATA_RECORD,
+        },
     ),
     Endpoint(
         "data_record_entity.update_data_records",

@@ -11,9 +11,9 @@ def _read(name: str, path: str, method: str = "GET") -> Endpoint:
     return Endpoint(f"file_store.{name}", method, f"{_STORE}/{path}", Role.READ, repeatable=True)
 
 
-def _upload(name: str, path: str) -> Endpoint:
+def _upload(name: str, path: str, kind: Kind = Kind.FILE) -> Endpoint:
     return Endpoint(
-        f"file_store.{name}", "POST", f"{_STORE}/{path}", Role.UPLOAD, answer={TEXT: Kind.FILE}
+        f"file_store.{name}", "POST", f"{_STORE}/{path}", Role.UPLOAD, answer={TEXT: kind}
     )
 
 
@@ -39,10 +39,10 @@ FILES: tuple[Endpoint, ...] = (
     # Templates, data mapping configurations and presets: the company's, shared by its teams.
     _read("get_resources", "resources"),
     _upload("upload_data_file", "DataFile"),
-    _upload("upload_data_mapping_configuration", "DataMiningConfig"),
-    _upload("upload_template", "template"),
-    _upload("upload_job_creation_preset", "JobCreationConfig"),
-    _upload("upload_output_creation_preset", "OutputCreationConfig"),
+    _upload("upload_data_mapping_configuration", "DataMiningConfig", Kind.PRESET),
+    _upload("upload_template", "template", Kind.PRESET),
+    _upload("upload_job_creation_preset", "JobCreationConfig", Kind.PRESET),
+    _upload("upload_output_creation_preset", "OutputCreationConfig", Kind.PRESET),
     _read("get_data_mapping_runtime_parameters", "DataMiningConfig/runtimeparameters/{configId}"),
     _read("get_job_creation_runtime_parameters", "JobCreationConfig/runtimeparameters/{configId}"),
     _read("get_template_runtime_parameters", "template/runtimeparameters/{templateId}"),

@@ -18,6 +18,7 @@ OPEN: tuple[Endpoint, ...] = (
     _api("docs", "GET", "/docs"),
     _api("docs_asset", "GET", "/docs/{asset}"),
     _api("protected_resource", "GET", "/.well-known/oauth-protected-resource"),
+    _api("demo_asset", "GET", "/demo/{asset}"),  # 404 unless run by ``olgw demo``
 )
 """Public knowledge: answered without a token."""
 
@@ -74,3 +75,6 @@ RIGHTS: Mapping[str, str] = {
 }
 """The endpoint of OL Connect whose grant a simplified endpoint needs. The others need none of
 their own: pipelines have a list in the team's settings, operations belong to who began them."""
+
+ALTERNATIVES: Mapping[str, str] = {"api.create_output": "output_creation.process_by_job"}
+"""Another grant that also lets in; which of the two is used depends on the body."""

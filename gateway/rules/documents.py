@@ -186,6 +186,16 @@ def _id(value: Any, names: bool) -> str:
     return value
 
 
+def is_plain(text: str, *, names: bool) -> bool:
+    """Whether ``text`` is an id that every reader takes for the same, or with ``names`` a name."""
+    return bool(_DECIMAL_ID.fullmatch(text)) or (names and not is_number_like(text))
+
+
+def is_number_like(text: str) -> bool:
+    """Whether some integer parser would take ``text``."""
+    return _NUMBER_LIKE.fullmatch(text) is not None
+
+
 def keep(document: Any, selector: Selector, predicate: Callable[[str], bool]) -> Any:
     """A copy without the elements of the innermost ``[]`` whose id the predicate refuses.
 

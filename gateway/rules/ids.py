@@ -9,7 +9,12 @@ from typing import Any
 
 from gateway.catalogue import PARAMETERS, TEXT, Endpoint, Role, Selected
 from gateway.model import Kind, Thing
-from gateway.problems import InvalidParameters, MalformedRequest
+from gateway.problems import (
+    AmbiguousPath,
+    InvalidParameters,
+    MalformedRequest,
+    UpstreamInvalidResponse,
+)
 from gateway.rules import documents, paths
 from gateway.rules.documents import Selector
 
@@ -39,6 +44,13 @@ _STEPS: Sequence[tuple[str, Kind]] = (
     ("datamining", Kind.DATA_SET),
 )
 
+STEP_INPUTS: Mapping[str, str] = {
+    "datamining": "identifier",
+    "contentcreation": "identifiers",
+    "jobcreation": "identifiers",
+    "outputcreation": "identifiers",
+}
+"""The steps of an All-In-One configuration in their order, and where each names its input."""
 
 # Whose ids may be other than numbers.
 _NAMED = frozenset({Kind.FILE, Kind.PRESET, Kind.OPERATION})
@@ -50,16 +62,23 @@ def _selector(text: str) -> Selector:
 
 
 def of_path(parameters: Mapping[str, str]) -> list[Thing]:
-    return [
-        Thing(kind, value)
-        for name, value in parameters.items()
-        if (kind := PARAMETERS[name].kind) is not None
-        and not (name == "jcConfigId" and value == NO_JOB_PRESET)
-    ]
+    """Raises AmbiguousPath for a number in another than its plain form: 007, +8."""
+    things = []
+    for name, value in parameters.items():
+        kind = PARAMETERS[name].kind
+        if kind is None or (name == "jcConfigId" and value == NO_JOB_PRESET):
+            continue
+        if kind is not Kind.OPERATION and not documents.is_plain(value, names=kind in _NAMED):
+            raise AmbiguousPath(f"{name} must be a number in its plain decimal form, or a name.")
+        things.append(Thing(kind, value))
+    return things
 
 
 def of_query(endpoint: Endpoint, raw_query: str) -> list[Thing]:
     """Raises MalformedRequest for a query that can be read in two ways."""
+    if endpoint.query and ";" in raw_query:
+        # To some servers a separator like '&'.
+        raise MalformedRequest("Percent-encode semicolons in this query.")
     things = []
     for name, kind in endpoint.query.items():
         values = paths.query_values(raw_query, name)
@@ -70,9 +89,18 @@ def of_query(endpoint: Endpoint, raw_query: str) -> list[Thing]:
 
 
 def _query_id(name: str, kind: Kind, value: str) -> str:
-    if kind in _NAMED or (value.isascii() and value.isdigit()):
+    if documents.is_plain(value, names=kind in _NAMED):
         return value
-    raise InvalidParameters(f"{name} must be a number.", parameter=name)
+    raise InvalidParameters(f"{name} must be a number in its plain decimal form.", parameter=name)
+
+
+def file_names(raw_query: str) -> list[str]:
+    """The names under which an upload can be referred to; a number-like one names no file."""
+    try:
+        values = paths.query_values(raw_query, "filename")
+    except MalformedRequest:
+        return []
+    return [value for value in values if value and not documents.is_number_like(value)]
 
 
 def of_body(endpoint: Endpoint, document: Any) -> list[Thing]:
@@ -82,11 +110,22 @@ def of_body(endpoint: Endpoint, document: Any) -> list[Thing]:
 
 def of_document(selected: Selected, document: Any) -> list[Thing]:
     things = []
-    for selector, kind in selected.items():
+    for selector, kind in _fitting(selected, document).items():
         names = kind in _NAMED
         found = documents.find(document, _selector(selector), names=names)
         things += [Thing(kind, id_) for id_ in found]
     return things
+
+
+def _fitting(selected: Selected, document: Any) -> Selected:
+    """Where a document may be an array or one object, the selectors of the form it has."""
+    is_array = isinstance(document, list)
+    fitting = {
+        selector: kind
+        for selector, kind in selected.items()
+        if selector.startswith("[]") == is_array
+    }
+    return fitting or selected
 
 
 def presets(things: Iterable[Thing]) -> list[str]:
@@ -137,8 +176,14 @@ def of_answer(selected: Selected, body: bytes) -> list[Thing]:
 
 
 def only(selected: Selected, document: Any, owned: Callable[[Thing], bool]) -> Any:
-    """``document`` without the elements that name an object for which ``owned`` is false."""
+    """``document`` without the elements that name an object for which ``owned`` is false.
+
+    Raises UpstreamInvalidResponse where the document has them elsewhere than expected.
+    """
     for selector, kind in selected.items():
+        key = selector.partition("[")[0]
+        if key and isinstance(document, dict) and document and key not in document:
+            raise UpstreamInvalidResponse("OL Connect sent a list of another form.")
         document = documents.keep(document, _selector(selector), _named(kind, owned))
     return document
 

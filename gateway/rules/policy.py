@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase, translate
 
 from gateway.catalogue import ENDPOINTS, Endpoint, Role
-from gateway.catalogue.simplified import ENTITIES, RIGHTS
-from gateway.model import Caller
+from gateway.catalogue.simplified import ALTERNATIVES, ENTITIES, RIGHTS
+from gateway.model import Caller, Kind, Thing
 from gateway.problems import NotAllowed, NoTeam, UnknownEndpoint
+from gateway.rules import ids
 from gateway.rules.claims import values_of
 from gateway.settings import Grant, Settings, Team
 
@@ -135,15 +136,39 @@ def choose(
     return _allowed(decisions)
 
 
-def choose_simplified(
-    teams: Sequence[TeamRules], name: str, parameters: Mapping[str, str]
+def admitted(
+    teams: Sequence[TeamRules],
+    endpoint: Endpoint,
+    parameters: Mapping[str, str],
+    named: Sequence[Thing],
 ) -> list[TeamRules]:
-    """As ``choose``, for an endpoint of the simplified face. Raises NotAllowed, UnknownEndpoint."""
-    if name == RUN_PIPELINE:
-        pipeline = parameters["name"]
-        return _allowed([(team, team.may_start(pipeline)) for team in teams])
-    endpoint = underlying(name, parameters)
-    return list(teams) if endpoint is None else choose(teams, endpoint, None)
+    """As ``choose``, for what is known before a body is read: path and query, and what they name.
+
+    Raises NotAllowed, UnknownEndpoint.
+    """
+    return _allowed([(team, decision(team, endpoint, parameters, named)) for team in teams])
+
+
+def names_presets_in_body(endpoint: Endpoint) -> bool:
+    return Kind.PRESET in endpoint.body.values()
+
+
+def decision(
+    team: TeamRules, endpoint: Endpoint, parameters: Mapping[str, str], named: Iterable[Thing]
+) -> Decision:
+    """Why ``admitted`` lets the team in, or does not. Raises UnknownEndpoint."""
+    if endpoint.role is not Role.API:
+        # Presets that stand in the body are looked at when it has been read.
+        presets = None if names_presets_in_body(endpoint) else ids.presets(named)
+        return team.may(endpoint, presets)
+    if endpoint.name == RUN_PIPELINE:
+        return team.may_start(parameters["name"])
+    needed = underlying(endpoint.name, parameters)
+    decided = team.may(needed or endpoint, None)
+    if not decided.allowed and (other := ALTERNATIVES.get(endpoint.name)) is not None:
+        alternative = team.may(ENDPOINTS[other], None)
+        return alternative if alternative.allowed else decided
+    return decided
 
 
 def underlying(name: str, parameters: Mapping[str, str]) -> Endpoint | None:

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 class Attempt:
     """A start of unknown fate. It can have begun an operation between its two Unix times.
 
-    ``owner`` is the team with its subject and idempotency key: attempts of one owner may be
+    ``owner`` is the team with its subject and what was asked for: attempts of one owner may be
     exchanged for one another without anyone noticing. ``open`` means an answer may still come.
     """
 
     id: str
     owner: str
+    team: str
     earliest: float
     latest: float
     open: bool = False
@@ -53,6 +54,19 @@ def assign(attempts: Sequence[Attempt], listed: Sequence[Listed]) -> dict[str, s
                 waiting.remove(operation)
                 progressed = True
     return assigned
+
+
+def teams(attempts: Sequence[Attempt], listed: Sequence[Listed]) -> dict[str, str]:
+    """Operation id to attempt id, where it is certain whose team's an operation is, but not which
+    of the team's attempts began it; the attempt is one that can have."""
+    given: dict[str, str] = {}
+    for operation in listed:
+        candidates = [attempt for attempt in attempts if attempt.may_have_begun(operation.began)]
+        if any(attempt.open for attempt in candidates):
+            continue
+        if len({attempt.team for attempt in candidates}) == 1:
+            given[operation.id] = candidates[0].id
+    return given
 
 
 def _certain(candidates: Sequence[Attempt]) -> Attempt | None:

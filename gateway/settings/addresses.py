@@ -5,8 +5,16 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Annotated, Any, Never
 
-from pydantic import BeforeValidator, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import (
+    BeforeValidator,
+    PlainSerializer,
+    PlainValidator,
+    ValidationInfo,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError, Url
+
+from gateway.settings.sources import sources_of
 
 _ADDRESS = re.compile(
     r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9._-]+)):(?P<port>\d{1,5})"
@@ -88,18 +96,19 @@ def parse_cors_origin(value: Any) -> str:
     return parse_origin(value)
 
 
-def parse_issuer_url(value: Any) -> str:
+def parse_issuer_url(value: Any, info: ValidationInfo) -> str:
     """The text as it stands: ``iss`` is compared character by character (OIDC Core section 2)."""
     url = _parse_url(value)
-    if url.scheme != "https" and not is_loopback(url.host or ""):
+    is_protected = url.scheme == "https" or is_loopback(url.host or "")
+    if not is_protected and not sources_of(info).plain_http_issuers:
         _refuse("https", "must be an https:// URL: plain http is for loopback only")
     return str(value)
 
 
-def parse_discovery_or_url(value: Any) -> str:
+def parse_discovery_or_url(value: Any, info: ValidationInfo) -> str:
     if value == "discovery":
         return "discovery"
-    return parse_issuer_url(value)
+    return parse_issuer_url(value, info)
 
 
 def parse_network(value: Any) -> IPv4Network | IPv6Network:

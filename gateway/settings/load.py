@@ -19,9 +19,10 @@ def load(
     *,
     known_endpoints: Collection[str] | None = None,
     environ: Mapping[str, str] = os.environ,
+    plain_http_issuers: bool = False,
 ) -> Settings:
     """Raises InvalidSettings. ``known_endpoints`` lets it find patterns that match nothing."""
-    sources = Sources(path.absolute().parent, environ)
+    sources = Sources(path.absolute().parent, environ, plain_http_issuers=plain_http_issuers)
     try:
         content = sources.read(path.absolute())
     except OSError as error:

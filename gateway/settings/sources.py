@@ -37,6 +37,7 @@ class Sources:
     folder: Path
     environ: Mapping[str, str] = field(repr=False)  # secrets live there
     files: dict[Path, Stamp | None] = field(default_factory=dict)
+    plain_http_issuers: bool = False  # told on the command line, since it is a risk
 
     def resolve(self, path: str) -> Path:
         return self.folder / path

@@ -24,7 +24,7 @@ class Plan:
     template: ManagedFile | None = None
     create_jobs: bool = False
     job_preset: ManagedFile | None = None
-    job_set_ids: tuple[Any, ...] = ()
+    job_ids: tuple[Any, ...] = ()
     output_preset: ManagedFile | None = None
     create_only: bool = False
     folder: str = ""
@@ -86,13 +86,13 @@ def run(engine: Engine, plan: Plan) -> Outcome:
 
 
 def _output(engine: Engine, plan: Plan, entity: Entity | None, ids: dict[str, int]) -> Outcome:
-    job_sets = [engine.entities.get(Kind.JOB_SET, number) for number in plan.job_set_ids]
+    jobs = [engine.entities.get(Kind.JOB, number) for number in plan.job_ids]
     if entity and entity.kind == Kind.JOB_SET:
-        job_sets.append(entity)
-    if not job_sets or plan.output_preset is None:
+        jobs += engine.entities.children(entity)
+    if not jobs or plan.output_preset is None:
         raise Refusal(500, "JSON All-In-One Configuration invalid: a step has no input")
     output = production.create_output(
-        engine, plan.output_preset, job_sets, create_only=plan.create_only, folder=plan.folder
+        engine, plan.output_preset, jobs, create_only=plan.create_only, folder=plan.folder
     )
     return Outcome(output.kind, files=output.files, folder=output.folder, ids=ids)
 

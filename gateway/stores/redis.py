@@ -6,10 +6,11 @@ import random
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from typing import Any, TypeAlias, cast
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection
 from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import ConnectionError as LostConnection
 from redis.exceptions import RedisError, ResponseError
 
 from gateway.problems import StoreUnavailable
@@ -201,6 +202,19 @@ class RedisStore(Store):
             await asyncio.wait_for(self._closing.wait(), longest * random.uniform(0.5, 1))  # noqa: S311
 
 
+class _Attentive(Connection):
+    """redis-py 8 takes a pooled connection that was reset, rather than closed, for a good one."""
+
+    async def can_read(self) -> bool:
+        if self._reader is not None and self._reader.exception() is not None:
+            raise LostConnection("The pooled connection was reset.")
+        return await super().can_read()
+
+
+class _AttentiveTls(SSLConnection, _Attentive):
+    """The same over TLS."""
+
+
 def _client(url: str, *, retries: int) -> "Redis":
     try:
         pool = BlockingConnectionPool.from_url(
@@ -218,6 +232,8 @@ def _client(url: str, *, retries: int) -> "Redis":
     except ValueError as error:
         # The URL may hold a password: the message does not repeat it.
         raise StoreUnusable("The store's Redis URL is not redis://HOST:PORT/DB.") from error
+    is_tls = issubclass(pool.connection_class, SSLConnection)
+    pool.connection_class = _AttentiveTls if is_tls else _Attentive
     return Redis.from_pool(pool)
 
 

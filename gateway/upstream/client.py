@@ -1,10 +1,10 @@
 """One connection pool to OL Connect, and the translation of its failures into problems."""
 
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from time import perf_counter
-from typing import Any
+from time import monotonic, perf_counter
+from typing import Any, Protocol
 
 import aiohttp
 from yarl import URL
@@ -16,6 +16,7 @@ from gateway.problems import (
     UpstreamUnreachable,
 )
 from gateway.settings import Upstream as UpstreamSettings
+from gateway.upstream.breaker import Breaker
 from gateway.upstream.tls import ssl_context
 
 Body = bytes | AsyncIterator[bytes] | None
@@ -23,6 +24,7 @@ Body = bytes | AsyncIterator[bytes] | None
 # Java servers close idle connections after 20 to 60 s without a word; ours are gone before.
 _KEEPALIVE_SECONDS = 15.0
 _MAX_HEADER_BYTES = 64 * 1024
+_CANNOT_ANSWER = frozenset({502, 503, 504})
 
 
 @dataclass(slots=True)
@@ -47,10 +49,25 @@ class Call:
         return f"{self.path}?{self.raw_query}" if self.raw_query else self.path
 
 
+class Spans(Protocol):
+    """Follows calls for tracing; the outcome is a status or what came instead of an answer."""
+
+    def begin_call(self, call: Call, origin: str) -> Any: ...
+
+    def end_call(self, span: Any, outcome: int | BaseException) -> None: ...
+
+
 class Upstream:
     """OL Connect's origin. Owns the session; ``close`` it in the loop that opened it."""
 
-    def __init__(self, settings: UpstreamSettings) -> None:
+    def __init__(
+        self,
+        settings: UpstreamSettings,
+        breaker: Breaker | None = None,
+        spans: Spans | None = None,
+    ) -> None:
+        self.breaker = breaker or Breaker(monotonic)
+        self._spans = spans
         self._origin = settings.url.rstrip("/")
         self._read_timeout = settings.read_timeout
         trace = aiohttp.TraceConfig()
@@ -88,12 +105,59 @@ class Upstream:
     async def send(self, call: Call) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send once; yields the answer when its head is complete.
 
-        Raises UpstreamUnreachable, UpstreamTimeout or UpstreamInvalidResponse. Redirects are
-        answers like any other.
+        Raises UpstreamOverloaded (nothing was sent), UpstreamUnreachable, UpstreamTimeout or
+        UpstreamInvalidResponse. Redirects are answers like any other.
         """
+        response = await self._judged(call)
+        try:
+            if response.status == 101:
+                response.close()
+                raise UpstreamInvalidResponse("OL Connect changed the protocol unasked.")
+            yield response
+        finally:
+            # An answer that was not read to its end must not go back to the pool.
+            if response.content.is_eof():
+                response.release()
+            else:
+                response.close()
+
+    async def _judged(self, call: Call) -> aiohttp.ClientResponse:
+        """The answer, of which the breaker has been told; a body that broke off is not its fault.
+
+        An error of 500 is OL Connect's way to refuse bad input, hence a good sign as well.
+        """
+        permit = self.breaker.admit()
+        try:
+            response = await self._answer(call)
+        except Problem:
+            report = self.breaker.failed if call.failure is None else self.breaker.withdrew
+            report(permit)
+            raise
+        except BaseException:
+            self.breaker.withdrew(permit)
+            raise
+        if response.status in _CANNOT_ANSWER:
+            self.breaker.failed(permit)
+        else:
+            self.breaker.succeeded(permit)
+        return response
+
+    async def _answer(self, call: Call) -> aiohttp.ClientResponse:
+        if self._spans is None:
+            return await self._sent(call)
+        span = self._spans.begin_call(call, self._origin)
+        try:
+            response = await self._sent(call)
+        except BaseException as error:
+            self._spans.end_call(span, error)
+            raise
+        self._spans.end_call(span, response.status)
+        return response
+
+    async def _sent(self, call: Call) -> aiohttp.ClientResponse:
         began = perf_counter()
         try:
-            response = await self._session.request(
+            return await self._session.request(
                 call.method,
                 URL(self._origin + call.target, encoded=True),
                 headers=call.headers,
@@ -105,22 +169,15 @@ class Upstream:
             raise call.failure or problem_of(error) from error
         finally:
             call.seconds += perf_counter() - began
-        try:
-            yield response
-        finally:
-            # An answer that was not read to its end must not go back to the pool.
-            if response.content.is_eof():
-                response.release()
-            else:
-                response.close()
 
     async def chunks(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
         """The body as it comes. Raises the same problems as ``send``."""
-        try:
-            async for chunk in response.content.iter_any():
-                yield chunk
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise problem_of(error) from error
+        with _ending_with_its_connection(response):
+            try:
+                async for chunk in response.content.iter_any():
+                    yield chunk
+            except (TimeoutError, aiohttp.ClientError, OSError) as error:
+                raise problem_of(error) from error
 
     async def read(self, response: aiohttp.ClientResponse, limit: int) -> bytes:
         """The whole body. Raises UpstreamInvalidResponse when it is longer than ``limit`` bytes."""
@@ -130,6 +187,52 @@ class Upstream:
             if len(body) > limit:
                 raise UpstreamInvalidResponse("OL Connect's answer is larger than can be checked.")
         return bytes(body)
+
+
+@contextmanager
+def _ending_with_its_connection(response: aiohttp.ClientResponse) -> Iterator[None]:
+    """Break a body off when its connection ends before it.
+
+    When a chunk cannot be read, aiohttp 3.14.5 closes the connection, stops its own read timeout
+    and tells the reader of the body nothing: it would wait for ever.
+    """
+    content, connection = response.content, response.connection
+    protocol = None if connection is None else connection.protocol
+    closed = None if protocol is None else protocol.closed
+
+    def end(_: object = None) -> None:
+        if not content.is_eof() and content.exception() is None:
+            content.set_exception(
+                aiohttp.ClientPayloadError("the connection ended before the body")
+            )
+
+    if closed is None:
+        end()
+        yield
+        return
+    closed.add_done_callback(end)
+    try:
+        yield
+    finally:
+        closed.remove_done_callback(end)
+
+
+@asynccontextmanager
+async def sent_twice_at_most(
+    upstream: Upstream, call: Call
+) -> AsyncIterator[aiohttp.ClientResponse]:
+    """As ``Upstream.send``, for a call that does no harm when it arrives twice.
+
+    A connection that OL Connect has closed in the meantime is found out only by using it.
+    """
+    async with AsyncExitStack() as stack:
+        try:
+            response = await stack.enter_async_context(upstream.send(call))
+        except UpstreamUnreachable:
+            if not call.sent:
+                raise
+            response = await stack.enter_async_context(upstream.send(call))
+        yield response
 
 
 async def _note_sent(

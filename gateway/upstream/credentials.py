@@ -5,6 +5,7 @@ refuses it. A login that is refused is not repeated before a back-off has passed
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
@@ -59,6 +60,7 @@ class Account:
         self._confirmed = float("-inf")
         self._closed_until = float("-inf")
         self._back_off = _FIRST_BACK_OFF_SECONDS
+        self._limited = False
 
     def __repr__(self) -> str:
         return f"<account {self.name} {'logged in' if self._token else 'logged out'}>"
@@ -120,7 +122,7 @@ class Account:
 
     async def _renew(self) -> Token:
         if self._is_closed():
-            raise self._refused()
+            raise self._overloaded() if self._limited else self._refused()
         # Shielded: a caller who leaves must not end the login that others wait for.
         return await asyncio.shield(self._start_renewal())
 
@@ -139,7 +141,7 @@ class Account:
             raise self._refused() from None
         except UpstreamOverloaded as error:
             self._observe(self.name, "limited")
-            self._close_for(float(error.headers.get("Retry-After", self._back_off)))
+            self._close_for(float(error.headers.get("Retry-After", self._back_off)), limited=True)
             raise
         except Problem:
             self._observe(self.name, "failed")
@@ -150,15 +152,23 @@ class Account:
         self.confirm()
         return token
 
-    def _close_for(self, seconds: float) -> None:
+    def _close_for(self, seconds: float, *, limited: bool = False) -> None:
         self._closed_until = self._now() + seconds
+        self._limited = limited
+
+    def _overloaded(self) -> UpstreamOverloaded:
+        return UpstreamOverloaded(
+            "OL Connect limits logins.", headers={"Retry-After": self._seconds_to_wait()}
+        )
+
+    def _seconds_to_wait(self) -> str:
+        return str(max(1, math.ceil(self._closed_until - self._now())))
 
     def _refused(self) -> UpstreamCredentialRefused:
-        seconds = max(1, round(self._closed_until - self._now()))
         return UpstreamCredentialRefused(
             "The gateway's login at OL Connect was refused: an operator must look at its "
             "credential (`olgw doctor`).",
-            headers={"Retry-After": str(seconds)},
+            headers={"Retry-After": self._seconds_to_wait()},
         )
 
 
@@ -179,6 +189,7 @@ class Credentials:
         self._tasks = tasks
         self._observe = observe
         self._accounts: dict[str, Account] = {}
+        self._former: dict[str, Account] = {}
         self.replace(settings)
 
     def replace(self, settings: Mapping[str, Credential]) -> None:
@@ -187,13 +198,21 @@ class Credentials:
             for name, account in self._accounts.items()
             if account.settings == settings.get(name)
         }
+        # Requests that were let in before a reload are carried through with what they know.
+        self._former = {
+            name: account for name, account in self._accounts.items() if name not in settings
+        }
         self._accounts = {
             name: kept.get(name) or self._open(name, credential)
             for name, credential in settings.items()
         }
 
     def account(self, name: str) -> Account:
-        return self._accounts[name]
+        """Raises UpstreamCredentialRefused for one that is not configured any more."""
+        account = self._accounts.get(name) or self._former.get(name)
+        if account is None:
+            raise UpstreamCredentialRefused("The credential is not configured any more.")
+        return account
 
     def _open(self, name: str, settings: Credential) -> Account:
         return Account(

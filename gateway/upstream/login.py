@@ -8,7 +8,7 @@ from gateway.problems import (
     UpstreamInvalidResponse,
     UpstreamOverloaded,
 )
-from gateway.upstream.client import Call, Upstream
+from gateway.upstream.client import Call, Upstream, sent_twice_at_most
 from gateway.upstream.credentials import Token
 
 _PATH = f"{PREFIX}/authentication/login"
@@ -28,7 +28,7 @@ class UpstreamLogin:
         """Raises UpstreamCredentialRefused, UpstreamOverloaded, or what ``Upstream`` raises."""
         call = Call("POST", _PATH, headers=[("Authorization", authorization)])
         asked_at = self._now()
-        async with self._upstream.send(call) as response:
+        async with sent_twice_at_most(self._upstream, call) as response:
             if response.status in (401, 403):
                 raise UpstreamCredentialRefused
             if response.status in (429, 503):

@@ -10,12 +10,13 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from gateway.app import Clock, Gateway
+from gateway.app import Gateway
 from gateway.catalogue import ENDPOINTS
 from gateway.settings import Settings, Sources, parse
 from gateway.simulator.issuer import Client, DemoIssuer
 from gateway.simulator.options import Options, User
 from gateway.simulator.server import Simulator
+from gateway.wiring import Clock
 
 REST = "/rest/serverengine"
 
@@ -109,7 +110,7 @@ class Stage:
 
     def settings(self, **replace: str) -> Settings:
         text = self.config.format(upstream=self.simulator.url, issuer=self.issuer.url)
-        for old, new in self.replace.items():
+        for old, new in {**self.replace, **replace}.items():
             assert old in text, f"{old!r} is not in the configuration"
             text = text.replace(old, new)
         return settings_of(text)

@@ -48,7 +48,7 @@ def _plan(call: Call, steps: dict[str, dict[str, Any]], body: dict[str, Any]) ->
         template=_input(call, content, "config", TEMPLATE),
         create_jobs=jobs is not None,
         job_preset=_input(call, jobs, "config", JOB_PRESET, optional=True),
-        job_set_ids=_numbers(call, output),
+        job_ids=_numbers(call, output),
         output_preset=_input(call, output, "config", OUTPUT_PRESET),
         create_only=bool(output and output.get("createOnly") is True),
         folder=str((output or {}).get("jobOutputFolder") or ""),

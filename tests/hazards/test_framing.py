@@ -1,0 +1,297 @@
+"""What is not exactly one request is refused, and the connection with it (RFC 9112)."""
+
+import logging
+
+import pytest
+
+from tests.support.stage import Stage
+from tests.support.wire import dial, head
+
+JOB = "/rest/serverengine/entity/jobs/1/properties"
+UPLOAD = "/rest/serverengine/filestore/DataFile?filename=a.json"
+
+SMUGGLING = {
+    "length and chunked": ("Content-Length: 4", "Transfer-Encoding: chunked"),
+    "chunked and length": ("Transfer-Encoding: chunked", "Content-Length: 4"),
+    "two lengths": ("Content-Length: 4", "Content-Length: 5"),
+    "two equal lengths": ("Content-Length: 4", "Content-Length: 4"),
+    "a list of lengths": ("Content-Length: 4, 4",),
+    "a signed length": ("Content-Length: +4",),
+    "a negative length": ("Content-Length: -1",),
+    "a hexadecimal length": ("Content-Length: 0x4",),
+    "a length with an underscore": ("Content-Length: 1_0",),
+    "a length that overflows": ("Content-Length: 99999999999999999999999",),
+    "no length": ("Content-Length:",),
+    "identity": ("Transfer-Encoding: identity",),
+    "gzip only": ("Transfer-Encoding: gzip",),
+    "chunked not last": ("Transfer-Encoding: chunked, gzip",),
+    "chunked twice": ("Transfer-Encoding: chunked, chunked",),
+    "two codings": ("Transfer-Encoding: chunked", "Transfer-Encoding: identity"),
+    "a look-alike": ("Transfer-Encoding: xchunked",),
+    "a space before the colon": ("Transfer-Encoding : chunked",),
+    "a tab in the name": ("Transfer\tEncoding: chunked",),
+    "a vertical tab": ("Transfer-Encoding: \x0bchunked",),
+    "a folded line": ("Transfer-Encoding:", " chunked"),
+    "a folded header": ("Accept: a", "\tb"),
+    "a bare CR": ("Accept: a\rX-Other: b",),
+    "a bare LF in a value": ("Accept: a\nContent-Length: 4\nX: ",),
+    "a NUL": ("Accept: a\0b",),
+    "a NUL in a name": ("Acc\0ept: a",),
+    "no name": (": value",),
+    "no colon": ("just text",),
+    "a second Host": ("Host: other.test",),
+    "a name in UTF-8": ("Ac\xc3\xa7ept: a",),
+}
+
+
+@pytest.mark.parametrize("lines", SMUGGLING.values(), ids=SMUGGLING.keys())
+async def test_a_request_with_two_readings_is_refused_and_the_connection_closed(
+    stage: Stage, lines: tuple[str, ...]
+) -> None:
+    second = head("GET", JOB, token=stage.token())
+    async with dial(stage.gateway.public.port) as wire:
+        await wire.send(head("POST", UPLOAD, *lines, token=stage.token()), b"0\r\n\r\n", second)
+        answer = await wire.answer()
+        assert answer.status == 400
+        assert answer.code == "malformed_request"
+        assert await wire.rest() == b""
+    assert stage.requests() == []
+
+
+FIRST_LINES = {
+    "no version": b"GET /rest/serverengine/entity\r\n\r\n",
+    "a lower-case method": b"get /rest/serverengine/entity HTTP/1.1\r\nHost: a\r\n\r\n",
+    "an unknown method": b"FROB /rest/serverengine/entity HTTP/1.1\r\nHost: a\r\n\r\n",
+    "HTTP/2 by prior knowledge": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "HTTP/1.2": b"GET /rest HTTP/1.2\r\nHost: a\r\n\r\n",
+    "no Host": b"GET /rest/serverengine/entity HTTP/1.1\r\n\r\n",
+    "a control character": b"GET /rest/\x01 HTTP/1.1\r\nHost: a\r\n\r\n",
+    "bytes": bytes(range(256)) + b"\r\n\r\n",
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"a" * 200 + b"\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("request_", FIRST_LINES.values(), ids=FIRST_LINES.keys())
+async def test_what_is_no_request_is_refused(stage: Stage, request_: bytes) -> None:
+    """Pitfalls P8 and P12: parser errors get the same form, count and log line as all others."""
+    async with dial(stage.gateway.public.port) as wire:
+        await wire.send(request_)
+        answer = await wire.answer()
+        assert (answer.status, answer.code) == (400, "malformed_request")
+        assert await wire.rest() == b""
+    assert stage.requests() == []
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        b"zz\r\n",
+        b"-1\r\n",
+        b"0x2\r\nab\r\n0\r\n\r\n",
+        b"2\r\nabc\r\n0\r\n\r\n",
+        b"2 \r\nab\r\n0\r\n\r\n",
+        b"2\nab\n0\n\n",
+        b"fffffffffffffffff\r\n",
+        b"2\r\nabXX0\r\n\r\n",
+    ],
+)
+async def test_a_badly_framed_body_never_becomes_a_file(stage: Stage, chunks: bytes) -> None:
+    chunked = "Transfer-Encoding: chunked"
+    async with dial(stage.gateway.public.port) as wire:
+        await wire.send(head("POST", UPLOAD, chunked, token=stage.token()))
+        await wire.send(chunks + head("GET", JOB, token=stage.token()))
+        answer = await wire.answer()
+        assert (answer.status, answer.code) == (400, "malformed_request")
+        rest = await wire.rest()
+    assert b"200 OK" not in rest
+    assert all(entry.status == 0 for entry in stage.requests("filestore"))
+    assert stage.requests("/entity/") == []
+
+
+async def test_chunk_extensions_and_trailers_are_not_passed_on(stage: Stage) -> None:
+    body = b'2;secret=1;x="y"\r\n[{\r\n2\r\n}]\r\n0\r\nauth_token: forged\r\nX-A: b\r\n\r\n'
+    async with dial(stage.gateway.public.port) as wire:
+        await wire.send(
+            head("POST", UPLOAD, "Transfer-Encoding: chunked", "Trailer: X-A", token=stage.token()),
+            body,
+        )
+        answer = await wire.answer()
+        assert answer.status == 200
+        [upload] = stage.requests("filestore")
+        assert upload.body_size == 4
+        assert "forged" not in str(upload.headers)
+        assert "trailer" not in {name.lower() for name, _ in upload.headers}
+        await wire.send(head("GET", "/rest/serverengine/entity", token=stage.token()))
+        assert (await wire.answer()).status == 200
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 431),
+        (head("GET", JOB, "X-Long: " + "a" * 40_000), 431),
+        (head("GET", JOB, *(f"X-{n}: a" for n in range(300))), 431),
+        (head("GET", JOB, *(f"X-{n}: {'a' * 1000}" for n in range(100))), 431),
+        (head("GET", JOB, "X-" + "a" * 40_000 + ": a"), 431),
+    ],
+    ids=["line", "value", "count", "sum", "name"],
+)
+async def test_heads_are_bounded(stage: Stage, request_: bytes, status: int) -> None:
+    async with dial(stage.gateway.public.port) as wire:
+        await wire.send(request_)
+        answer = await wire.answer()
+    assert (answer.status, answer.code) == (status, "headers_too_large")
+    assert b"aaaa" not in answer.head + answer.body
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["Transfer-Encoding : chunked", "X-Long: " + "a" * 40_000, "X: \0"],
+    ids=["form", "length", "NUL"],
+)
+async def test_a_refused_head_leaves_no_token_and_few_bytes_in_the_log(
+    stage: Stage, caplog: pytest.LogCaptureFixture, wrong: str
+) -> None:
+    """Pitfall P7: aiohttp logs and echoes the raw bytes of what it cannot read."""
+    caplog.set_level(logging.DEBUG)
+    caplog.clear()
+    token = stage.token()
+    async with dial(stage.gateway.public.port) as wire:
+        await wire.send(head("GET", JOB, wrong, f"auth_token: {token}", token=token))
+        answer = await wire.answer()
+    assert answer.status in (400, 431)
+    logged = caplog.text
+    pieces = {token[start : start + 24] for start in range(0, len(token) - 24, 8)}
+    assert not any(piece in logged or piece.encode() in answer.body for piece in pieces)
+    assert len(logged) <= 500
+
+
+async def test_pipelined_requests_are_answered_in_order(stage: Stage) -> None:
+    token = stage.token()
+    stage.simulator.faults.add("delay", path="/entity$", seconds=0.1)
+    paths = ["entity", "filestore", "entity/jobs/404", "authentication", "nothing"]
+    async with dial(stage.gateway.public.port) as wire:
+        await wire.send(
+            b"".join(head("GET", f"/rest/serverengine/{path}", token=token) for path in paths)
+        )
+        answers = [await wire.answer() for _ in paths]
+    assert [answer.status for answer in answers] == [200, 200, 404, 200, 404]
+    assert answers[2].code == "not_found"
+    assert answers[4].code == "unknown_endpoint"
+
+
+async def test_a_flood_of_pipelined_requests_is_answered_whole(stage: Stage) -> None:
+    one = head("GET", "/rest/serverengine/nothing", token=stage.token())
+    async with dial(stage.gateway.public.port) as wire:
+        await wire.send(one * 100)
+        for _ in range(100):
+            assert (await wire.answer()).status == 404
+
+
+async def test_http_1_0_is_answered_without_chunks_and_closed(stage: Stage) -> None:
+    name = "zeros.bin"
+    number = stage.simulator.engine.add_zero_file(name, 200_000).id
+    token = stage.token("ol-operators")
+    async with dial(stage.gateway.public.port) as wire:
+        request = f"GET /rest/serverengine/filestore/file/{number} HTTP/1.0\r\n"
+        await wire.send(f"{request}Authorization: Bearer {token}\r\n\r\n".encode())
+        answer = await wire.answer()
+        assert answer.status == 200
+        assert answer.one("Transfer-Encoding") is None
+        assert answer.body == bytes(200_000)
+        assert await wire.rest() == b""
+
+
+async def test_http_1_0_with_a_transfer_coding_is_refused(stage: Stage) -> None:
+    token = stage.token()
+    async with dial(stage.gateway.public.port) as wire:
+        await wire.send(
+            f"POST {UPLOAD} HTTP/1.0\r\nAuthorization: Bearer {token}\r\n"
+            "Transfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n\r\n".encode()
+        )
+        answer = await wire.answer()
+        assert answer.status == 400
+        assert await wire.rest() == b""
+
+
+async def test_absolute_form_is_taken_by_its_path_and_never_leads_elsewhere(stage: Stage) -> None:
+    """Pitfalls P3 and P11: neither path nor Host of another origin goes up."""
+    token = stage.token()
+    for authority in ("gateway.test", "127.0.0.1:1", "evil.test:80"):
+        async with dial(stage.gateway.public.port) as wire:
+            target = f"http://{authority}/rest/serverengine/entity/version?a=%7E"
+            await wire.send(head("GET", target, token=token))
+            assert (await wire.answer()).status == 200
+    assert {entry.raw_path for entry in stage.requests()} == {
+        "/rest/serverengine/entity/version?a=%7E"
+    }
+    upstream = stage.simulator.url.removeprefix("http://")
+    assert {dict(entry.headers)["Host"] for entry in stage.requests()} == {upstream}
+
+
+async def test_a_problem_of_an_absolute_form_has_the_form_of_its_face(stage: Stage) -> None:
+    async with dial(stage.gateway.public.port) as wire:
+        await wire.send(head("GET", "http://gateway.test/rest/serverengine/entity"))
+        answer = await wire.answer()
+    assert (answer.status, answer.one("Content-Type")) == (401, "application/json")
+    assert b'"error"' in answer.body
+
+
+@pytest.mark.parametrize("method", ["TRACE", "DELETE", "PATCH", "PROPFIND", "OPTIONS", "PUT"])
+async def test_methods_an_endpoint_does_not_have_go_nowhere(stage: Stage, method: str) -> None:
+    """Pitfall P12."""
+    target = "/rest/serverengine/entity"
+    async with dial(stage.gateway.public.port) as wire:
+        await wire.send(head(method, target))
+        assert (await wire.answer()).status == 401
+        await wire.send(head(method, target, "Max-Forwards: 0", token=stage.token()))
+        answer = await wire.answer()
+    assert (answer.status, answer.code) == (405, "method_not_allowed")
+    assert answer.one("Allow") == "GET, HEAD"
+    assert stage.requests() == []
+
+
+@pytest.mark.parametrize(
+    "target", ["evil.test:80", "*", "//evil.test/rest", "@evil.test/", "http://a@evil.test/rest"]
+)
+@pytest.mark.parametrize("method", ["GET", "OPTIONS", "CONNECT"])
+async def test_odd_targets_are_refused(stage: Stage, method: str, target: str) -> None:
+    async with dial(stage.gateway.public.port) as wire:
+        await wire.send(head(method, target, token=stage.token("ol-operators")))
+        answer = await wire.answer()
+        assert answer.status == 400
+    assert stage.requests() == []
+
+
+async def test_connect_opens_no_tunnel(stage: Stage) -> None:
+    after = head("GET", "/rest/serverengine/entity", token=stage.token())
+    async with dial(stage.gateway.public.port) as wire:
+        await wire.send(head("CONNECT", "evil.test:80", token=stage.token()) + after)
+        assert (await wire.answer()).status == 400
+        assert await wire.rest() == b""
+    assert stage.requests() == []
+
+
+async def test_an_upgrade_to_http_2_is_ignored_as_java_clients_expect(stage: Stage) -> None:
+    upgrade = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk")
+    target = "/rest/serverengine/entity/version"
+    async with dial(stage.gateway.public.port) as wire:
+        await wire.send(head("GET", target, *upgrade, token=stage.token()))
+        assert (await wire.answer()).status == 200
+        await wire.send(head("GET", target, token=stage.token()))
+        assert (await wire.answer()).status == 200
+    sent = {name.lower() for entry in stage.requests() for name, _ in entry.headers}
+    assert sent.isdisjoint({"upgrade", "http2-settings", "connection"})
+
+
+@pytest.mark.parametrize("body", [b"", b"GET /rest/serverengine/statistics HTTP/1.1\r\n\r\n"])
+async def test_an_upgrade_to_websocket_is_not_tunnelled(stage: Stage, body: bytes) -> None:
+    """Pitfall P31."""
+    upgrade = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13")
+    async with dial(stage.gateway.public.port) as wire:
+        target = "/rest/serverengine/entity/version"
+        length = f"Content-Length: {len(body)}"
+        await wire.send(head("GET", target, *upgrade, length, token=stage.token()), body)
+        assert (await wire.answer()).status == 400
+        assert await wire.rest() == b""
+    assert stage.requests() == []

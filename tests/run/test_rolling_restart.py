@@ -1,0 +1,156 @@
+"""Two replicas behind nginx, restarted one after the other while callers come and go."""
+
+import asyncio
+import shutil
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+REST = "/rest/serverengine"
+NGINX = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
+UPLOAD_BYTES = 256 * 1024
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX"),
+    pytest.mark.skipif(NGINX is None, reason="nginx is not installed"),
+]
+
+# As in front of any replicas: only what may be repeated is repeated (proxy_next_upstream leaves
+# POST out unless told otherwise), and uploads are passed on as they come. With max_fails above 0,
+# nginx goes on avoiding a replica for fail_timeout after it is back, and has none left when the
+# other one goes in that time.
+CONFIG = """
+daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/error.log warn;
+events {{ worker_connections 512; }}
+http {{
+  access_log off; client_max_body_size 0;
+  client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
+  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+  underscores_in_headers on;
+  upstream gateways {{
+    server 127.0.0.1:{first} max_fails=0;
+    server 127.0.0.1:{second} max_fails=0;
+    keepalive 32;
+  }}
+  server {{
+    listen 127.0.0.1:{port};
+    location / {{
+      proxy_pass http://gateways; proxy_http_version 1.1; proxy_set_header Connection "";
+      proxy_request_buffering off; proxy_buffering off;
+      proxy_next_upstream error timeout http_503;
+    }}
+  }}
+}}
+"""
+
+
+@pytest.fixture
+async def nginx(tmp_path: Path, ports: tuple[int, int, int]) -> AsyncIterator[str]:
+    port, first, second = ports
+    file = tmp_path / "nginx.conf"
+    file.write_text(CONFIG.format(folder=tmp_path, port=port, first=first, second=second))
+    assert NGINX is not None
+    process = await asyncio.create_subprocess_exec(
+        NGINX, "-c", str(file), "-e", str(tmp_path / "error.log")
+    )
+    yield f"http://127.0.0.1:{port}"
+    process.terminate()
+    await process.wait()
+
+
+@pytest.fixture
+def ports(free_ports: Any) -> tuple[int, int, int]:
+    first, second, third = free_ports(3)
+    return first, second, third
+
+
+class Load:
+    """Callers until told to stop; ``tally`` counts what they got."""
+
+    def __init__(self, world: Any, url: str) -> None:
+        self._world = world
+        self._url = url
+        self._ends = asyncio.Event()
+        self.tally = Counter[str]()
+
+    def stop(self) -> None:
+        self._ends.set()
+
+    async def read(self, pause_seconds: float) -> None:
+        async with aiohttp.ClientSession(headers=self._world.headers()) as session:
+            while not self._ends.is_set():
+                url = f"{self._url}{REST}/authentication/version"
+                await self._count("read", session.get(url))
+                await asyncio.sleep(pause_seconds)
+
+    async def upload(self) -> None:
+        async with aiohttp.ClientSession(headers=self._world.headers()) as session:
+            while not self._ends.is_set():
+                url = f"{self._url}{REST}/filestore/DataFile?filename=load.bin"
+                await self._count("upload", session.post(url, data=_slowly()))
+
+    async def _count(self, kind: str, request: Any) -> None:
+        try:
+            async with request as response:
+                body = await response.read()
+                good = response.status == 200
+                self.tally[f"{kind} ok" if good else f"{kind} {response.status} {body!r}"] += 1
+        except aiohttp.ClientError as error:
+            self.tally[f"{kind} {error!r}"] += 1
+
+
+async def _slowly() -> AsyncIterator[bytes]:
+    for _ in range(8):
+        yield bytes(UPLOAD_BYTES // 8)
+        await asyncio.sleep(0.05)
+
+
+async def _restarted(world: Any, gateway: Any, configure: Any) -> Any:
+    gateway.send(signal.SIGTERM)
+    assert await gateway.end(seconds=20) == 0
+    configure()
+    return await world.serve()
+
+
+async def _roll(
+    world: Any, nginx: str, ports: tuple[int, int, int], store: str, rounds: int
+) -> Any:
+    def configured(port: int) -> Any:
+        return lambda: world.configure(port=port, store=store)
+
+    gateways = []
+    for port in ports[1:]:
+        configured(port)()
+        gateways.append(await world.serve())
+    load = Load(world, nginx)
+    began = time.monotonic()
+    async with asyncio.TaskGroup() as group:
+        callers = [group.create_task(load.read(0.02)) for _ in range(8)]
+        callers += [group.create_task(load.upload()) for _ in range(3)]
+        await asyncio.sleep(0.5)
+        for _ in range(rounds):
+            for index, port in enumerate(ports[1:]):
+                gateways[index] = await _restarted(world, gateways[index], configured(port))
+                await asyncio.sleep(0.5)
+        load.stop()
+    assert all(caller.done() for caller in callers)
+    return load.tally, time.monotonic() - began
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+async def test_nobody_notices_rolling_restarts(
+    world: Any, nginx: str, ports: tuple[int, int, int], redis_url: str
+) -> None:
+    tally, seconds = await _roll(world, nginx, ports, redis_url, rounds=3)
+    print(f"{sum(tally.values())} requests in {seconds:.0f} s, 6 restarts: {dict(tally)}")
+    assert set(tally) == {"read ok", "upload ok"}, tally
+    assert tally["read ok"] > 100
+    assert tally["upload ok"] > 5

@@ -1,0 +1,205 @@
+"""Several workers behind one address and one admin listener."""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from gateway.merging import accumulated, families_of, merged, registry_of, snapshot
+from gateway.metrics import Metrics
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="workers are POSIX")
+
+VERSION = "/authentication/version"
+
+
+def _children(pid: int) -> list[int]:
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in text.split()]
+
+
+async def _requests_counted(gateway: Any) -> float:
+    text = await gateway.metrics()
+    return sum(
+        sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == "olgw_requests_total"
+    )
+
+
+async def _load(world: Any, gateway: Any, tally: Counter[str], stop: asyncio.Event) -> None:
+    headers = world.headers()
+    url = f"{gateway.url}/rest/serverengine{VERSION}"
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session:
+        while not stop.is_set():
+            try:
+                async with session.get(url, headers=headers) as response:
+                    await response.read()
+                    tally[str(response.status)] += 1
+            except aiohttp.ClientError as error:
+                tally[type(error).__name__] += 1
+            await asyncio.sleep(0.005)
+
+
+@posix
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+async def test_a_worker_that_is_killed_under_load_is_replaced(world: Any, redis_url: str) -> None:
+    world.configure(workers=2, store=redis_url)
+    gateway = await world.serve()
+    workers = _children(gateway.process.pid)
+    assert len(workers) == 2
+    before, after = Counter[str](), Counter[str]()
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        load = [group.create_task(_load(world, gateway, before, stop)) for _ in range(4)]
+        await asyncio.sleep(1)
+        counted = await _requests_counted(gateway)
+        assert 0 < before["200"] - 8 <= counted <= before["200"] + 8
+        os.kill(workers[0], signal.SIGKILL)
+        died = await gateway.line("worker_died")
+        assert died["exit_code"] == -signal.SIGKILL
+        await world.eventually(lambda: _replaced(world, gateway, workers), seconds=5)
+        assert await _requests_counted(gateway) >= counted
+        stop.set()
+    assert all(task.done() for task in load)
+
+    stop.clear()
+    async with asyncio.TaskGroup() as group:
+        load = [group.create_task(_load(world, gateway, after, stop)) for _ in range(4)]
+        counted = await _requests_counted(gateway)
+        await asyncio.sleep(1)
+        stop.set()
+    assert set(after) == {"200"}
+    assert abs(await _requests_counted(gateway) - counted - after["200"]) <= 8
+    gateway.send(signal.SIGTERM)
+    assert await gateway.end() == 0
+
+
+async def _replaced(world: Any, gateway: Any, old: list[int]) -> bool:
+    new = set(_children(gateway.process.pid)) - set(old)
+    async with world.session.get(f"{gateway.admin_url}/readyz?verbose") as response:
+        text = await response.text()
+    return len(new) == 1 and response.status == 200 and "[+] worker 2" in text
+
+
+@posix
+async def test_all_workers_take_over_a_reload_and_stop_with_their_supervisor(
+    world: Any, redis_url: str
+) -> None:
+    world.configure(workers=2, store=redis_url)
+    gateway = await world.serve()
+    text = world.configure({'"file_store.*", ': ""}, workers=2, store=redis_url)
+    gateway.send(signal.SIGHUP)
+    await gateway.line("reloaded")
+    await world.eventually(lambda: _none_allows(world, gateway))
+    world.config.write_text(text.replace("version: 1", "version: 2"))
+    gateway.send(signal.SIGHUP)
+    await gateway.line("reload_refused")
+    metrics = await gateway.metrics()
+    assert "olgw_config_last_reload_successful 0.0" in metrics
+    assert 'olgw_config_reloads_total{result="failure"} 1.0' in metrics
+    assert re.search(r'^olgw_build_info\{version="[^"]+"\} 1\.0$', metrics, re.MULTILINE)
+    gateway.send(signal.SIGINT)
+    assert await gateway.end() == 0
+
+
+async def _none_allows(world: Any, gateway: Any) -> bool:
+    """Every connection goes to one worker or the other, by chance."""
+    for _ in range(12):
+        async with aiohttp.ClientSession() as fresh:
+            url = f"{gateway.url}/rest/serverengine/filestore"
+            async with fresh.get(url, headers=world.headers()) as response:
+                if response.status != 403:
+                    return False
+    return True
+
+
+@posix
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+async def test_workers_end_when_their_supervisor_is_killed(world: Any, redis_url: str) -> None:
+    world.configure(workers=2, store=redis_url)
+    gateway = await world.serve()
+    workers = _children(gateway.process.pid)
+    gateway.send(signal.SIGKILL)
+    await gateway.process.wait()
+    await world.eventually(lambda: _all_gone(workers))
+
+
+async def _all_gone(pids: list[int]) -> bool:
+    return not any(os.path.exists(f"/proc/{pid}/fd") for pid in pids)  # noqa: ASYNC240
+
+
+@posix
+async def test_an_address_that_another_program_has_is_not_shared_with_it(
+    world: Any, redis_url: str
+) -> None:
+    world.configure(workers=2, store=redis_url)
+    gateway = await world.serve()
+    port = gateway.url.rpartition(":")[2]
+    world.configure(workers=2, store=redis_url, port=port)
+    with pytest.raises(AssertionError, match="ended without"):
+        await world.serve()
+    assert await world.gateways[-1].end() == 1
+
+
+# Adding up
+
+
+def _counted(*, teams: dict[str, int], reload_worked: bool = True) -> Metrics:
+    metrics = Metrics()
+    for team, count in teams.items():
+        metrics.team_requests.labels(team, "2xx").inc(count)
+        metrics.request_seconds.labels("entity.list", "GET").observe(0.02, {"trace_id": team * 16})
+    metrics.cache_entries.set(sum(teams.values()))
+    metrics.in_flight.set(1)
+    metrics.last_reload_successful.set(reload_worked)
+    return metrics
+
+
+def _sum(*parts: Metrics) -> CollectorRegistry:
+    return registry_of(merged(families_of(snapshot(part.registry)) for part in parts))
+
+
+def _value(registry: CollectorRegistry, name: str, **labels: str) -> float | None:
+    return registry.get_sample_value(name, labels)
+
+
+def test_counters_and_histograms_are_added_up_and_gauges_as_they_mean() -> None:
+    both = _sum(
+        _counted(teams={"a": 2, "b": 3}), _counted(teams={"b": 5, "c": 7}, reload_worked=False)
+    )
+    counted = {
+        team: _value(both, "olgw_team_requests_total", team=team, code_class="2xx")
+        for team in "abc"
+    }
+    assert counted == {"a": 2, "b": 8, "c": 7}
+    labels = {"endpoint": "entity.list", "method": "GET"}
+    assert _value(both, "olgw_request_duration_seconds_count", **labels) == 4
+    assert _value(both, "olgw_request_duration_seconds_bucket", le="0.025", **labels) == 4
+    assert _value(both, "olgw_request_duration_seconds_bucket", le="0.01", **labels) == 0
+    assert _value(both, "olgw_cache_entries") == 12
+    assert _value(both, "olgw_requests_in_flight") == 2
+    assert _value(both, "olgw_config_last_reload_successful") == 0
+
+
+def test_one_workers_metrics_come_out_as_they_went_in() -> None:
+    one = _counted(teams={"a": 2})
+    assert generate_latest(_sum(one)) == generate_latest(one.registry)
+
+
+def test_what_a_dead_worker_counted_stays_and_its_gauges_go() -> None:
+    dead = families_of(snapshot(_counted(teams={"a": 2}).registry))
+    rest = registry_of(merged([accumulated(dead)]))
+    assert _value(rest, "olgw_team_requests_total", team="a", code_class="2xx") == 2
+    assert _value(rest, "olgw_requests_in_flight") is None

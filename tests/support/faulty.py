@@ -1,0 +1,95 @@
+"""A stage whose ways to OL Connect, to the issuer and to Redis lead through fault proxies."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from os import listdir
+from pathlib import Path
+from time import monotonic
+
+from gateway.settings import Settings
+from tests.support.faultproxy import FaultProxy
+from tests.support.stage import REST, Reply, Stage
+
+RECOVERY_SECONDS = 5.0
+
+
+@dataclass
+class FaultyStage(Stage):
+    """``redis_port`` 0: the store is the process's memory."""
+
+    redis_port: int = 0
+    upstream: FaultProxy = field(default_factory=FaultProxy)
+    keys: FaultProxy = field(default_factory=FaultProxy)
+    redis: FaultProxy = field(default_factory=FaultProxy)
+
+    async def __aenter__(self) -> "FaultyStage":
+        for proxy in self._proxies():
+            await proxy.listen()
+        await super().__aenter__()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await super().__aexit__(None, None, None)
+        for proxy in self._proxies():
+            await proxy.close()
+
+    def _proxies(self) -> tuple[FaultProxy, ...]:
+        return (self.upstream, self.keys, self.redis)
+
+    def settings(self, **replace: str) -> Settings:
+        self.upstream.target = self.simulator.port
+        self.keys.target = int(self.issuer.url.rpartition(":")[2])
+        self.redis.target = self.redis_port
+        jwks = f'jwks: {{url: "{self.keys.url}/jwks"}}'
+        changes = {
+            f'upstream: {{url: "{self.simulator.url}"': f'upstream: {{url: "{self.upstream.url}"',
+            "audiences: [olconnect]": f"audiences: [olconnect], {jwks}",
+            "read_timeout: 5s": "read_timeout: 1s, connect_timeout: 500ms",
+        }
+        if self.redis_port:
+            changes['store: "memory:"'] = f'store: "redis://127.0.0.1:{self.redis.port}/0"'
+        return super().settings(**changes, **replace)
+
+    def as_authorised(self, *forms: tuple[str, str]) -> None:
+        """Whatever reached OL Connect is one of these, byte for byte, or the gateway's own."""
+        allowed = {(method, REST + path) for method, path in forms} | _OWN
+        reached = {(entry.method, entry.raw_path) for entry in self.simulator.record.requests}
+        assert reached <= allowed, reached - allowed
+
+    def arrivals(self, method: str, path: str) -> int:
+        """How often such a request reached OL Connect."""
+        return sum(entry.method == method for entry in self.requests(path))
+
+
+_OWN = {
+    ("POST", f"{REST}/authentication/login"),
+    ("HEAD", f"{REST}/authentication"),
+}
+
+
+async def recovers(ask: Callable[[], Awaitable[Reply]], seconds: float = RECOVERY_SECONDS) -> float:
+    """Ask until it works; how long that took. A caller waits a little between two attempts."""
+    began = monotonic()
+    while True:
+        reply = await ask()
+        if reply.status == 200:
+            return monotonic() - began
+        assert monotonic() - began < seconds, f"{reply.status} {reply.body[:200]!r}"
+        await asyncio.sleep(0.05)
+
+
+def descriptors() -> int:
+    """Open descriptors of this process: gateway, simulator, proxies and callers together."""
+    return len(listdir("/proc/self/fd"))
+
+
+def resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * 4096
+
+
+def tally(replies: list[Reply]) -> Mapping[int, int]:
+    return {
+        status: sum(r.status == status for r in replies) for status in {r.status for r in replies}
+    }

@@ -1,0 +1,129 @@
+"""Starts that an ended gateway left behind, found by the housekeeping of the next one."""
+
+import time
+from dataclasses import dataclass, field
+
+import pytest
+
+from gateway.model import Kind, Thing
+from gateway.operation import Operation
+from gateway.recovery import ATTEMPTS, Recovery, attempt_key
+from gateway.simulator.operations import Outcome
+from gateway.stores import Add, Put
+from tests.support.stage import Stage
+
+
+@dataclass
+class Rescue:
+    """A gateway just opened on a store in which attempts of another one stand."""
+
+    stage: Stage
+    recovery: Recovery
+    adopted: dict[str, str] = field(default_factory=dict)
+
+    async def attempt(self, id_: str, *, ago: float = 0.0, team: str = "billing") -> Operation:
+        created = time.time() - ago
+        attempt = Operation(
+            id_, "data_mapping", "data_mapping.process", team, "corporate", "jane", "printing",
+            created, idempotency=("idempotency:" + id_, "fingerprint-" + id_),
+        )  # fmt: skip
+        await self.stage.gateway.ledger._store.apply(
+            (
+                Put(attempt_key(id_), attempt.to_bytes(), 3600),
+                Add(ATTEMPTS, id_, attempt.created, 3600),
+            )
+        )
+        return attempt
+
+    def begin(self) -> str:
+        """What OL Connect began, and nobody was told of."""
+        engine = self.stage.simulator.engine
+        operation = engine.start(
+            "DataMiningRestService", lambda: Outcome("Data-Set-ID", "1"), records=0, who="svc"
+        )
+        return operation.id
+
+    async def sweep(self) -> int:
+        async def adopt(attempt: Operation, operation: Operation) -> None:
+            self.adopted[attempt.id] = operation.id
+            await self.stage.gateway.ledger.claim(operation)
+            self.recovery.forget(attempt)
+
+        return await self.recovery.sweep(adopt)
+
+    async def owner(self, operation_id: str) -> str | None:
+        thing = Thing(Kind.OPERATION, operation_id)
+        return (await self.stage.gateway.ledger.look_up([thing]))[0]
+
+
+@pytest.fixture
+async def rescue(stage: Stage) -> Rescue:
+    stage.simulator.change(operation_seconds=30)
+    ledger = stage.gateway.ledger
+    recovery = Recovery(
+        store=ledger._store,
+        ledger=ledger,
+        connect=stage.gateway.poller._connect,
+        now=time.time,
+        longest_seconds=63.0,
+    )
+    return Rescue(stage, recovery)
+
+
+async def test_a_killed_gateways_start_is_found(rescue: Rescue) -> None:
+    await rescue.attempt("1")
+    began = rescue.begin()
+    assert await rescue.sweep() == 1
+    assert rescue.adopted == {"1": began}
+    assert await rescue.owner(began) == "billing"
+
+
+async def test_of_two_of_one_team_only_the_team_is_certain(rescue: Rescue) -> None:
+    for id_ in "12":
+        await rescue.attempt(id_)
+    began = [rescue.begin(), rescue.begin()]
+    assert await rescue.sweep() == 2
+    assert rescue.adopted == {}
+    assert [await rescue.owner(id_) for id_ in began] == ["billing"] * 2
+
+
+async def test_of_two_teams_nothing_is_certain(rescue: Rescue) -> None:
+    await rescue.attempt("1")
+    await rescue.attempt("2", team="marketing")
+    began = rescue.begin()
+    assert await rescue.sweep() == 0
+    assert await rescue.owner(began) is None
+
+
+async def test_what_began_before_the_start_was_sent_is_somebody_elses(rescue: Rescue) -> None:
+    began = rescue.begin()
+    await rescue.attempt("1", ago=-1.0)
+    assert await rescue.sweep() == 0
+    assert await rescue.owner(began) is None
+
+
+async def test_what_began_long_after_it_is_somebody_elses_too(rescue: Rescue) -> None:
+    await rescue.attempt("1", ago=300.0)
+    began = rescue.begin()
+    assert await rescue.sweep() == 0
+    assert await rescue.owner(began) is None
+
+
+async def test_an_outage_of_ol_connect_only_delays_it(rescue: Rescue) -> None:
+    await rescue.attempt("1")
+    began = rescue.begin()
+    rescue.stage.simulator.faults.add("error", path="getOperations", status=500, times=1)
+    assert await rescue.sweep() == 0
+    assert await rescue.sweep() == 1
+    assert rescue.adopted == {"1": began}
+
+
+@pytest.mark.parametrize("ahead", [-90.0, 90.0])
+async def test_a_clock_that_goes_wrong_is_reckoned_with(rescue: Rescue, ahead: float) -> None:
+    """OL Connect says what time it is in its answer's Date."""
+    simulator = rescue.stage.simulator
+    simulator.engine.operations._now = lambda: time.time() + ahead
+    await rescue.attempt("1")
+    rescue.begin()
+    # Its Date is the machine's own here, so that the times do not fit: nothing may be given out.
+    assert await rescue.sweep() == 0

@@ -1,0 +1,85 @@
+"""Several processes on one store: one of them polls, all of them know."""
+
+import asyncio
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gateway.app import Gateway
+from tests.support.stage import CONFIG, Stage, TestCaller
+
+REDIS_SERVER = shutil.which("redis-server")
+pytestmark = pytest.mark.skipif(REDIS_SERVER is None, reason="there is no redis-server")
+
+API = "/api/v1/operations"
+RUN = "/api/v1/pipelines/invoice"
+PACE_SECONDS = 0.05
+
+
+@pytest.fixture
+def redis_url(tmp_path: Path) -> Iterator[str]:
+    assert REDIS_SERVER is not None
+    path = tmp_path / "redis.sock"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [REDIS_SERVER, "--port", str(port), "--unixsocket", str(path), "--save", ""]
+    with subprocess.Popen([*command, "--dir", str(tmp_path)], stdout=subprocess.DEVNULL) as process:
+        try:
+            deadline = time.monotonic() + 10
+            while not path.exists() and time.monotonic() < deadline:
+                time.sleep(0.01)
+            yield f"redis://127.0.0.1:{port}/0"
+        finally:
+            process.kill()
+
+
+async def test_two_gateways_share_the_polls_of_one_operation(redis_url: str) -> None:
+    config = CONFIG.replace('store: "memory:"', f'store: "{redis_url}"')
+    async with Stage(config) as stage:
+        stage.simulator.options = replace(stage.simulator.options, operation_seconds=1.0)
+        other = await Gateway.open(stage.settings())
+        try:
+            for gateway in (stage.gateway, other):
+                gateway.poller.pace = lambda age, percent, *, listened: (
+                    PACE_SECONDS if listened else 30.0
+                )
+            first = stage.caller()
+            id_ = (await first.post(RUN, data=b'[{"Name":"Jane"}]')).json()["id"]
+            own, second = stage.gateway, _caller_of(stage, other)
+            waits = [_wait(caller, id_) for caller in (first, second) * 3]
+            assert {status for status in await asyncio.gather(*waits)} == {"succeeded"}
+            assert own.poller is not other.poller
+        finally:
+            await other.close()
+        polls = [entry.time for entry in stage.requests("getProgress")]
+        # Were each to poll by itself, there would be twice as many.
+        assert len(polls) <= (polls[-1] - polls[0]) / (PACE_SECONDS * 0.9) + 2
+        assert len(polls) > 5
+        assert len(stage.requests("getManagedResult")) == 1
+
+
+def _caller_of(stage: Stage, gateway: Gateway) -> "_OtherCaller":
+    return _OtherCaller(stage, gateway)
+
+
+class _OtherCaller(TestCaller):
+    """Calls a second gateway of the same stage."""
+
+    __test__ = False
+
+    def __init__(self, stage: Stage, gateway: Gateway) -> None:
+        other = replace(stage)
+        other.gateway, other.session = gateway, stage.session
+        super().__init__(other, stage.token("ol-billing"))
+
+
+async def _wait(caller: TestCaller, id_: str) -> str:
+    reply = await caller.get(f"{API}/{id_}", headers={"Prefer": "wait=10"})
+    return str(reply.json()["status"])
