@@ -68,7 +68,14 @@ def run(
         paced.write_text(path.read_text() + f"delay = function() return {delay_ms} end\n")
         path = paced
     command = ["taskset", "-c", str(LOAD_CORE), "wrk", "--latency", "-t1", f"-c{connections}"]
-    command += [f"-d{max(1, round(seconds))}s", "--timeout", "10s", "-s", str(path), f"http://127.0.0.1:{port}/"]
+    command += [
+        f"-d{max(1, round(seconds))}s",
+        "--timeout",
+        "10s",
+        "-s",
+        str(path),
+        f"http://127.0.0.1:{port}/",
+    ]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return read(printed)
 
