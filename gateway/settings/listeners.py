@@ -38,7 +38,7 @@ class Listen(Record):
         (), description="Networks whose X-Forwarded-For and X-Forwarded-Proto are believed."
     )
     max_connections_per_client: Annotated[StrictInt, Field(ge=1, le=1_000_000)] = Field(
-        512, description="Connections of one address at a time, per worker; proxies not counted."
+        10_000, description="Connections of one address at a time, per worker; proxies not counted."
     )
     max_body: Annotated[Size, size_between("1KiB", "1TiB")] = Field(
         2 * 2**30, description="Largest request body; 1KiB to 1TiB."
