@@ -35,6 +35,9 @@ format: $(READY)  ## put the code in form
 types: $(READY)  ## mypy, strict
 	$(BIN)/mypy
 
+bench: $(READY)  ## beside HAProxy, nginx and a plain aiohttp proxy; two cores, Debian's packages
+	$(BIN)/python -m bench.run
+
 slow: $(READY)  ## soaks, races and figures
 	$(BIN)/python -m pytest -q -m slow --timeout 1800
 

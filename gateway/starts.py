@@ -199,10 +199,10 @@ class Starts:
         found = await self._recovery.find(attempt)
         if found is not None:
             return await self.adopt(attempt, found)
-        excluded = self._recovery.is_excluded(attempt)
-        if excluded:
+        if self._recovery.is_excluded(attempt):
+            # Not listed when asked at once: the key is free to start it, if it is sent again.
             await self._settle(attempt, None)
-        problem.members["started"] = "no" if excluded else "unknown"
+        problem.members["started"] = "unknown"
         raise problem
 
     async def claim(self, operation: Operation, id_: str) -> None:

@@ -28,9 +28,9 @@ _LONG = "public, max-age=86400"
 _ASSETS: Mapping[str, tuple[str, str]] = {
     "docs.css": ("docs.css", "text/css; charset=utf-8"),
     "docs.js": ("docs.js", "text/javascript; charset=utf-8"),
-    "swagger-ui.css": ("swagger-ui/swagger-ui.css", "text/css; charset=utf-8"),
+    "swagger-ui.css": ("swagger-ui/swagger-ui.css.gz", "text/css; charset=utf-8"),
     "swagger-ui-bundle.js": (
-        "swagger-ui/swagger-ui-bundle.js",
+        "swagger-ui/swagger-ui-bundle.js.gz",
         "text/javascript; charset=utf-8",
     ),
 }
@@ -95,7 +95,9 @@ def _description(public_url: str) -> Page:
 
 @cache
 def _file(name: str, media_type: str) -> Page:
-    return _page(media_type, (_STATIC / name).read_bytes())
+    content = (_STATIC / name).read_bytes()
+    # The viewer is kept as it is sent, so that nobody's search ends in its minified text.
+    return _page(media_type, gzip.decompress(content) if name.endswith(".gz") else content)
 
 
 def _page(media_type: str, content: bytes) -> Page:
