@@ -9,6 +9,8 @@ import pickle
 import signal
 import struct
 import sys
+import threading
+import time
 from io import RawIOBase
 from typing import Any, Literal
 
@@ -25,6 +27,8 @@ log = structlog.get_logger("gateway")
 
 _LENGTH = struct.Struct("!I")
 _LOOK_SECONDS = 60.0
+_LEASH_SECONDS = 1.0
+_LAST_GRACE_SECONDS = 10.0
 
 Order = tuple[Settings, Place] | Settings | Literal["stop"]
 """The first says what to be; later ones bring a changed configuration, or the end."""
@@ -40,11 +44,25 @@ def main() -> None:
     with open(0, "rb", buffering=0) as stdin:
         settings, place = _first_order(stdin)
         logs.configure(settings.log)
+        grace_seconds = settings.listen.drain_timeout + _LAST_GRACE_SECONDS
+        threading.Thread(target=_leash, args=(os.getppid(), grace_seconds), daemon=True).start()
         try:
             run.run(_work(settings, place, stdin))
         except (StoreUnusable, OSError) as error:
             log.error("cannot_start", reason=str(error))
             sys.exit(CANNOT_START)
+
+
+def _leash(supervisor: int, grace_seconds: float) -> None:
+    """End the process some time after its supervisor, whatever keeps it from ending by itself.
+
+    A worker that outlives its supervisor would go on taking a share of the connections, with
+    nobody to stop it. In a thread, because what is stuck may be the event loop.
+    """
+    while os.getppid() == supervisor:
+        time.sleep(_LEASH_SECONDS)
+    time.sleep(grace_seconds)
+    os._exit(1)
 
 
 def _first_order(stdin: RawIOBase) -> tuple[Settings, Place]:

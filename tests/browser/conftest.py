@@ -128,7 +128,7 @@ async def opened(browser: "Browser") -> AsyncIterator[Open]:
                 context = await browser.new_context(**options)
                 contexts.append(context)
                 page, errors, requests = await context.new_page(), [], []
-                page.set_default_timeout(10_000)
+                page.set_default_timeout(30_000)
                 page.on("console", lambda said: errors.append(said.text) if _bad(said) else None)
                 page.on("pageerror", lambda error: errors.append(str(error)))
                 page.on("request", lambda request: requests.append(request))  # noqa: PLW0108

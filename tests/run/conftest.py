@@ -84,7 +84,7 @@ class World:
         await self.eventually(process.is_ready)
         return process
 
-    async def eventually(self, holds: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:
+    async def eventually(self, holds: Callable[[], Awaitable[bool]], seconds: float = 30) -> None:
         async with asyncio.timeout(seconds):
             while not await holds():  # noqa: ASYNC110 - what is waited for is another process
                 await asyncio.sleep(0.02)
@@ -113,7 +113,7 @@ class Process:
     def send(self, number: int) -> None:
         self.process.send_signal(number)
 
-    async def end(self, seconds: float = 10) -> int:
+    async def end(self, seconds: float = 30) -> int:
         """The exit code."""
         async with asyncio.timeout(seconds):
             await self.process.communicate()

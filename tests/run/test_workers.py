@@ -69,7 +69,7 @@ async def test_a_worker_that_is_killed_under_load_is_replaced(world: Any, redis_
         os.kill(workers[0], signal.SIGKILL)
         died = await gateway.line("worker_died")
         assert died["exit_code"] == -signal.SIGKILL
-        await world.eventually(lambda: _replaced(world, gateway, workers), seconds=5)
+        await world.eventually(lambda: _replaced(world, gateway, workers), seconds=20)
         assert await _requests_counted(gateway) >= counted
         stop.set()
     assert all(task.done() for task in load)
