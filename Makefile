@@ -22,7 +22,7 @@ demo: $(READY)  ## start simulator, issuer and gateway on loopback, nothing to c
 	$(BIN)/olgw demo
 
 test: $(READY) lint types  ## all checks and the tests
-	$(BIN)/python -m pytest -q -n 2
+	$(BIN)/python -m pytest -q -n 3
 
 lint: $(READY)  ## style and common mistakes
 	$(BIN)/ruff check .

@@ -13,9 +13,19 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar, Sample
 from pydantic_core import from_json, to_json
 
-from gateway.metrics import SAME_IN_ALL_WORKERS, WORST_OF_ALL_WORKERS
-
 Families = dict[str, Metric]
+SAME_IN_ALL_WORKERS = frozenset(
+    {
+        "olgw_build_info",
+        "olgw_cache_bytes",  # workers share a store, hence a cache, and the operations
+        "olgw_cache_entries",
+        "olgw_jwks_age_seconds",
+        "olgw_operations_running",
+    }
+)
+"""Gauges that are not added up: of several workers, the largest counts."""
+WORST_OF_ALL_WORKERS = frozenset({"olgw_config_last_reload_successful"})
+"""Gauges of which the smallest counts."""
 _ACCUMULATING = frozenset({"counter", "histogram"})
 
 

@@ -3,11 +3,19 @@
 Labels come from the catalogue and the configuration only: no caller can make a series.
 """
 
+from bisect import bisect_left
 from collections import Counter as Counting
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from time import time
+from typing import Generic, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric
+from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.registry import Collector
+from prometheus_client.samples import Exemplar
+from prometheus_client.utils import floatToGoString
 
 from gateway import __version__
 from gateway.exchange import Exchange
@@ -18,36 +26,169 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 _OPERATION_SECONDS = (0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 _REQUEST = ("endpoint", "method")
 
-SAME_IN_ALL_WORKERS = frozenset(
-    {
-        "olgw_build_info",
-        "olgw_cache_bytes",  # workers share a store, hence a cache, and the operations
-        "olgw_cache_entries",
-        "olgw_jwks_age_seconds",
-        "olgw_operations_running",
-    }
-)
-"""Gauges that are not added up: of several workers, the largest counts."""
-WORST_OF_ALL_WORKERS = frozenset({"olgw_config_last_reload_successful"})
-"""Gauges of which the smallest counts."""
+
+class Count:
+    """A counter's or gauge's value for one set of labels."""
+
+    __slots__ = ("created", "value")
+
+    def __init__(self) -> None:
+        self.created = time()
+        self.value = 0.0
+
+    def inc(self, amount: float = 1) -> None:
+        self.value += amount
+
+    def set(self, value: float) -> None:
+        self.value = float(value)
+
+
+class Distribution:
+    """A histogram's values for one set of labels. ``counts`` are per bucket, not cumulative."""
+
+    __slots__ = ("bounds", "counts", "created", "exemplars", "sum")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.created = time()
+        self.bounds = bounds
+        self.counts = [0] * len(bounds)
+        self.exemplars: list[tuple[dict[str, str], float, float] | None] = [None] * len(bounds)
+        self.sum = 0.0
+
+    def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:
+        self.sum += amount
+        bucket = bisect_left(self.bounds, amount)
+        self.counts[bucket] += 1
+        if exemplar:
+            self.exemplars[bucket] = exemplar, amount, time()
+
+
+Child = TypeVar("Child", Count, Distribution)
+
+
+class Family(MetricWrapperBase, Generic[Child]):
+    """A metric with its children by their labels' values. For one thread: nothing is locked.
+
+    The library's own children take a lock per value, which costs more than what it guards.
+    """
+
+    _new: Callable[[], Child]
+
+    def __init__(
+        self, name: str, text: str, labels: tuple[str, ...], registry: CollectorRegistry
+    ) -> None:
+        self.children: dict[tuple[str, ...], Child] = {}
+        self.name = name.removesuffix("_total")
+        self.kind, self.text, self.label_names = str(self._type), text, labels
+        super().__init__(name, text, labels, registry=registry)
+
+    def _metric_init(self) -> None:
+        """Called for a metric without labels: it is there before it has counted anything."""
+        self.labels()
+
+    def labels(self, *values: str) -> Child:  # type: ignore[override]
+        child = self.children.get(values)
+        if child is None:
+            if len(values) != len(self.label_names):
+                raise ValueError(f"{self.name} has the labels {self.label_names}, not {values}")
+            child = self.children[values] = self._new()
+        return child
+
+    def collect(self) -> Iterator[Metric]:
+        metric = Metric(self.name, self.text, self.kind)
+        for values, child in self.children.items():
+            self._add(metric, dict(zip(self.label_names, values, strict=True)), child)
+        yield metric
+
+    def _add(self, metric: Metric, labels: dict[str, str], child: Child) -> None:
+        raise NotImplementedError
+
+
+class Counter(Family[Count]):
+    _type = "counter"
+    _new = Count
+
+    def inc(self, amount: float = 1) -> None:
+        self.labels().inc(amount)
+
+    def _add(self, metric: Metric, labels: dict[str, str], child: Count) -> None:
+        metric.add_sample(f"{self.name}_total", labels, child.value)
+        metric.add_sample(f"{self.name}_created", labels, child.created)
+
+
+class Gauge(Family[Count]):
+    _type = "gauge"
+    _new = Count
+
+    def inc(self, amount: float = 1) -> None:
+        self.labels().inc(amount)
+
+    def dec(self) -> None:
+        self.inc(-1)
+
+    def set(self, value: float) -> None:
+        self.labels().set(value)
+
+    def _add(self, metric: Metric, labels: dict[str, str], child: Count) -> None:
+        metric.add_sample(self.name, labels, child.value)
+
+
+class Histogram(Family[Distribution]):
+    _type = "histogram"
+
+    def __init__(
+        self,
+        name: str,
+        text: str,
+        labels: tuple[str, ...],
+        registry: CollectorRegistry,
+        buckets: tuple[float, ...],
+    ) -> None:
+        bounds = (*buckets, float("inf"))
+        self.bound_names = [str(floatToGoString(bound)) for bound in bounds]  # type: ignore[no-untyped-call]
+        self._new = partial(Distribution, bounds)
+        super().__init__(name, text, labels, registry)
+
+    def _add(self, metric: Metric, labels: dict[str, str], child: Distribution) -> None:
+        name, total = f"{self.name}_bucket", 0.0
+        for bound, count, seen in zip(self.bound_names, child.counts, child.exemplars, strict=True):
+            total += count
+            exemplar = None if seen is None else Exemplar(*seen)
+            metric.add_sample(name, {**labels, "le": bound}, total, None, exemplar)
+        metric.add_sample(f"{self.name}_count", labels, total)
+        metric.add_sample(f"{self.name}_sum", labels, child.sum)
+        metric.add_sample(f"{self.name}_created", labels, child.created)
+
+
+class Registry(CollectorRegistry):
+    """Knows its families, for those to whom going through every sample takes too long."""
+
+    def __init__(self) -> None:
+        super().__init__(auto_describe=True)
+        self.families: list[Counter | Gauge | Histogram] = []
+
+    def register(self, collector: Collector) -> None:
+        super().register(collector)
+        if isinstance(collector, Counter | Gauge | Histogram):
+            self.families.append(collector)
 
 
 class Metrics:
     """One registry with everything in it; no global state, so several can live side by side."""
 
     def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry(auto_describe=True)
+        self.registry = registry = Registry()
 
         def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(f"olgw_{name}", text, labels, registry=registry)
+            return Counter(f"olgw_{name}", text, labels, registry)
 
         def gauge(name: str, text: str, *labels: str) -> Gauge:
-            return Gauge(f"olgw_{name}", text, labels, registry=registry)
+            return Gauge(f"olgw_{name}", text, labels, registry)
 
         def histogram(
             name: str, text: str, labels: tuple[str, ...], buckets: tuple[float, ...]
         ) -> Histogram:
-            return Histogram(f"olgw_{name}", text, labels, registry=registry, buckets=buckets)
+            return Histogram(f"olgw_{name}", text, labels, registry, buckets)
 
         self.requests = counter(
             "requests_total",
@@ -127,14 +268,6 @@ class Metrics:
             "config_last_reload_successful", "1 if the last reload was taken over."
         )
         self.build_info = gauge("build_info", "Always 1; the version is the label.", "version")
-        # Looking up a child by its labels takes longer than counting: it is done once for each.
-        self._of_requests = cache(self.requests.labels)
-        self._of_request_seconds = cache(self.request_seconds.labels)
-        self._of_upstream_seconds = cache(self.upstream_seconds.labels)
-        self._of_problems = cache(self.problems.labels)
-        self._of_request_bytes = cache(self.request_bytes.labels)
-        self._of_response_bytes = cache(self.response_bytes.labels)
-        self._of_team_requests = cache(self.team_requests.labels)
         self._running: set[tuple[str, str]] = set()
         for result in ("success", "failure"):
             self.reloads.labels(result)
@@ -144,19 +277,19 @@ class Metrics:
     def record(self, exchange: Exchange, seconds: float) -> None:
         """Count one exchange that has ended. ``seconds`` is its whole duration."""
         endpoint, method = exchange.endpoint, _method(exchange.method)
-        self._of_requests(endpoint, method, str(exchange.status), exchange.source).inc()
+        self.requests.labels(endpoint, method, str(exchange.status), exchange.source).inc()
         trace = {"trace_id": exchange.traceparent[3:35]}
-        self._of_request_seconds(endpoint, method).observe(seconds, trace)
+        self.request_seconds.labels(endpoint, method).observe(seconds, trace)
         if exchange.upstream_seconds:
-            self._of_upstream_seconds(endpoint, method).observe(exchange.upstream_seconds, trace)
+            self.upstream_seconds.labels(endpoint, method).observe(exchange.upstream_seconds, trace)
         if exchange.problem is not None:
-            self._of_problems(endpoint, exchange.problem.code).inc()
+            self.problems.labels(endpoint, exchange.problem.code).inc()
         if exchange.bytes_in:
-            self._of_request_bytes(endpoint).inc(exchange.bytes_in)
+            self.request_bytes.labels(endpoint).inc(exchange.bytes_in)
         if exchange.bytes_out:
-            self._of_response_bytes(endpoint).inc(exchange.bytes_out)
+            self.response_bytes.labels(endpoint).inc(exchange.bytes_out)
         if exchange.team is not None:
-            self._of_team_requests(exchange.team, f"{exchange.status // 100}xx").inc()
+            self.team_requests.labels(exchange.team, f"{exchange.status // 100}xx").inc()
 
     def operation_started(self, operation: Operation) -> None:
         self.operations_started.labels(operation.service, operation.team).inc()

@@ -1,11 +1,24 @@
 """The operators' listener answers three paths, to whoever can reach it, and no other."""
 
+from collections.abc import Iterable
+
 import aiohttp
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric
+from prometheus_client.exposition import generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_open
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+from prometheus_client.samples import Exemplar
 
 from gateway import admin, listener
-from gateway.admin import Admin, Check
+from gateway.admin import Admin, Check, Exposition
+from gateway.exchange import Exchange
+from gateway.metrics import Counter, Histogram, Metrics, Registry
+from gateway.problems import NotFound
 from gateway.settings import Address
 from tests.support.stage import Stage
 from tests.support.wire import dial
@@ -80,3 +93,93 @@ async def test_a_check_that_fails_means_not_ready(stage: Stage, failure: Excepti
                 assert "[-] disk" in await response.text()
     finally:
         await listening.stop()
+
+
+# The exposition formats
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+@pytest.fixture
+def counted() -> Metrics:
+    """Something of every kind: buckets with and without an exemplar, values of every size."""
+    metrics = Metrics()
+    for seconds in (0.0, 0.001, 0.3, 61.0, 1e-7):
+        exchange = Exchange("GET", "/", 0.0, "id", f"00-{TRACE}-b7ad6b7169203331-01")
+        exchange.endpoint, exchange.team, exchange.status = "entity.list", "billing", 404
+        exchange.problem, exchange.upstream_seconds = NotFound(), seconds
+        exchange.bytes_in, exchange.bytes_out = 10**18, 1_234_567
+        metrics.record(exchange, seconds)
+    metrics.operation_seconds.labels("all_in_one", "billing").observe(2_000_000.5)
+    metrics.in_flight.inc()
+    metrics.cache_bytes.set(float("inf"))
+    metrics.breaker_state.set(float("nan"))
+    metrics.cache_entries.set(float("-inf"))
+    return metrics
+
+
+def _seen(exemplar: Exemplar) -> str:
+    # The parser keeps seconds and nanoseconds apart.
+    return f"{exemplar.labels} {exemplar.value} {float(exemplar.timestamp or 0):.6f}"
+
+
+def _samples(families: Iterable[Metric], *, exemplars: bool) -> set[str]:
+    return {
+        repr((sample.name, sorted(sample.labels.items()), sample.value))
+        + (_seen(sample.exemplar) if exemplars and sample.exemplar else "")
+        for family in families
+        for sample in family.samples
+    }
+
+
+def test_both_formats_say_what_the_registry_holds(counted: Metrics) -> None:
+    families, exposition = counted.registry.families, Exposition()
+    text = exposition.text(families).decode()
+    held = _samples(counted.registry.collect(), exemplars=False)
+    assert _samples(parse_text(text), exemplars=False) == held
+    counted.cache_bytes.set(7)
+    text = exposition.open_metrics(families).decode()
+    held = _samples(counted.registry.collect(), exemplars=True)
+    assert TRACE in "".join(held)
+    assert _samples(parse_open(text), exemplars=True) == held  # type: ignore[no-untyped-call]
+
+
+def test_both_formats_are_the_librarys_to_the_byte(counted: Metrics) -> None:
+    registry, exposition = counted.registry, Exposition()
+    for _ in range(2):
+        assert exposition.text(registry.families) == generate_latest(registry)
+        library = openmetrics.generate_latest(registry)  # type: ignore[no-untyped-call]
+        assert exposition.open_metrics(registry.families) == library
+        counted.requests.labels("entity.list", "GET", "200", "upstream").inc()
+        counted.request_seconds.labels("entity.list", "GET").observe(0.2, {"trace_id": "again"})
+
+
+@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
+def test_whatever_a_label_holds_is_escaped(label: str) -> None:
+    registry, exposition = Registry(), Exposition()
+    Counter("a_total", "A counter.", ("z", "b"), registry).labels(label, "1").inc(0.5)
+    Histogram("h", "A histogram.", ("z", "b"), registry, (1,)).labels(label, "%").observe(1)
+    assert exposition.text(registry.families) == generate_latest(registry)
+    library = openmetrics.generate_latest(registry)  # type: ignore[no-untyped-call]
+    assert exposition.open_metrics(registry.families) == library
+
+
+def test_a_child_has_all_of_its_labels() -> None:
+    with pytest.raises(ValueError, match="has the labels"):
+        Metrics().requests.labels("entity.list")
+
+
+ACCEPTED = [
+    ("", "text/plain; version=0.0.4; charset=utf-8"),
+    ("text/plain;version=1.0.0;escaping=dots", "text/plain; version=1.0.0; charset=utf-8"),
+    ("application/openmetrics-text;version=1.0.0;escaping=allow-utf-8", "application/openm"),
+]
+
+
+@pytest.mark.parametrize(("accept", "content_type"), ACCEPTED)
+async def test_the_form_asked_for_is_given(stage: Stage, accept: str, content_type: str) -> None:
+    headers = {"Accept": accept}
+    status, given_type, text = await _get(stage, "/metrics", headers=headers)
+    assert (status, given_type.startswith(content_type)) == (200, True)
+    name = "olgw__build__info" if "dots" in accept else "olgw_build_info"
+    assert f"# TYPE {name} gauge" in text
