@@ -62,7 +62,7 @@ async def test_the_end_is_learned_without_anybody_asking(stage: Stage) -> None:
     # What clients of OL Connect fetch themselves may be given away once: it is left to them.
     assert stage.requests("getResult") == []
     finished = stage.gateway.metrics.operations_finished
-    assert finished.labels("data_mapping", "billing", "succeeded")._value.get() == 1
+    assert finished.labels("data_mapping", "billing", "succeeded").value == 1
 
 
 async def test_a_restart_resumes(stage: Stage, tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ async def test_a_restart_resumes(stage: Stage, tmp_path: Path) -> None:
         result = await caller.get(f"{API}/{id_}/result")
         assert result.body.startswith(b"%PDF")
         finished = stage.gateway.metrics.operations_finished
-        assert finished.labels("all_in_one", "billing", "succeeded")._value.get() == 1
+        assert finished.labels("all_in_one", "billing", "succeeded").value == 1
     finally:
         await stage.gateway.close()
 

@@ -92,6 +92,6 @@ def test_the_viewer_is_the_one_that_was_published() -> None:
     assert set(recorded) == set(present) - {"VERSION.txt"}
     for name, digest in recorded.items():
         content = present[name].read_bytes()
-        if present[name].suffix == ".gz":
+        if present[name].name.endswith(".gz"):
             content = gzip.decompress(content)
         assert hashlib.sha256(content).hexdigest() == digest
