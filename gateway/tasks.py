@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import structlog
 
 T = TypeVar("T")
+_AGAIN_SECONDS = 0.5
 log = structlog.get_logger("gateway.tasks")
 
 
@@ -39,10 +40,13 @@ class TaskSet:
         await self.cancel()
 
     async def cancel(self) -> None:
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """Cancel all tasks and wait for their end."""
+        while tasks := self._tasks - {asyncio.current_task()}:
+            for task in tasks:
+                task.cancel()
+            # A cancellation can get lost in a library: before Python 3.12 ``asyncio.wait_for``
+            # swallows one that comes together with the result (python/cpython#86296).
+            await asyncio.wait(tasks, timeout=_AGAIN_SECONDS)
 
 
 async def every(seconds: float, work: Callable[[], Awaitable[Any]], *, name: str) -> None:

@@ -177,7 +177,7 @@ def test_defaults_in_the_schema_are_as_they_are_written() -> None:
         "address": "0.0.0.0:8080",
         "workers": 1,
         "trusted_proxies": [],
-        "max_connections_per_client": 512,
+        "max_connections_per_client": 10000,
         "max_body": "2GiB",
         "max_header": "32KiB",
         "drain_timeout": "30s",
