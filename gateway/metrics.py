@@ -3,6 +3,7 @@
 Labels come from the catalogue and the configuration only: no caller can make a series.
 """
 
+from abc import abstractmethod
 from bisect import bisect_left
 from collections import Counter as Counting
 from collections.abc import Callable, Iterable, Iterator
@@ -100,8 +101,9 @@ class Family(MetricWrapperBase, Generic[Child]):
             self._add(metric, dict(zip(self.label_names, values, strict=True)), child)
         yield metric
 
+    @abstractmethod
     def _add(self, metric: Metric, labels: dict[str, str], child: Child) -> None:
-        raise NotImplementedError
+        """Put the child's samples into ``metric``."""
 
 
 class Counter(Family[Count]):
