@@ -15,18 +15,20 @@ from typing import Any
 import structlog
 
 from gateway.connect import Connect
-from gateway.ledger import Ledger
+from gateway.ledger import ENDED_SECONDS, Ledger
 from gateway.model import Kind, Thing
 from gateway.operation import Operation
 from gateway.problems import Problem, UpstreamInvalidResponse
 from gateway.rules import documents, operations, reconcile
 from gateway.rules.reconcile import Attempt, Listed
-from gateway.stores import Store
+from gateway.stores import Put, Store
 from gateway.upstream.client import Call
 
 log = structlog.get_logger("gateway.recovery")
 
-ATTEMPTS = "attempts"
+_ATTEMPTS = "attempts"
+# Longer than anybody asks for the outcome under an idempotency key.
+_ATTEMPT_SECONDS = ENDED_SECONDS + 3600.0
 _LIST_BYTES = 16 * 1024 * 1024
 _SETTLING_SECONDS = 2.0
 # An operation that OL Connect does not list this soon after the request left was never begun: its
@@ -46,6 +48,13 @@ Adopt = Callable[[Operation, Operation], Awaitable[Any]]
 
 def attempt_key(id_: str) -> str:
     return f"attempt:{id_}"
+
+
+def record_of(attempt: Operation) -> Put:
+    """What is written down before an attempt is sent."""
+    return Put(
+        attempt_key(attempt.id), attempt.to_bytes(), _ATTEMPT_SECONDS, _ATTEMPTS, attempt.created
+    )
 
 
 class Recovery:
@@ -138,11 +147,13 @@ class Recovery:
 
     async def _written(self) -> list[Operation]:
         """The attempts in the store that are still looked for, oldest first."""
-        members = await self._store.members(ATTEMPTS, limit=_MOST_ATTEMPTS, newest_first=False)
-        oldest = self._now() - _SEARCHED_SECONDS
-        ids = [attempt_key(id_) for id_, created in members if created >= oldest]
-        values = await self._store.get_many(ids)
-        return [Operation.from_bytes(value) for value in values if value is not None]
+        values = await self._store.listed(
+            _ATTEMPTS,
+            limit=_MOST_ATTEMPTS,
+            newest_first=False,
+            minimum=self._now() - _SEARCHED_SECONDS,
+        )
+        return list(map(Operation.from_bytes, values))
 
     async def _take_over(self) -> list[Operation]:
         """Make the attempts of ended gateways ours; returns those that others may have in hand.

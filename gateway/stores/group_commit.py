@@ -45,7 +45,8 @@ class GroupCommit:
         self._sweep = sweep
         self._now = now
         self._sweep_seconds = sweep_seconds
-        self._queue: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+        self._asked: list[_Call] = []
+        self._queue: queue.SimpleQueue[list[_Call] | None] = queue.SimpleQueue()
         self._is_open = False
 
     async def start(self) -> None:
@@ -69,8 +70,16 @@ class GroupCommit:
         if not self._is_open:
             raise StoreUnavailable("The gateway's store is closed.")
         answer = self._loop.create_future()
-        self._queue.put(_Call(work, writes, answer))
+        if not self._asked:
+            # Waking the thread costs more than the work: once for a turn of the loop is enough.
+            self._loop.call_soon(self._hand_over)
+        self._asked.append(_Call(work, writes, answer))
         return answer
+
+    def _hand_over(self) -> None:
+        asked, self._asked = self._asked, []
+        for start in range(0, len(asked), MAX_BATCH):
+            self._queue.put(asked[start : start + MAX_BATCH])
 
     async def stop(self) -> None:
         """Finish what is queued, then close the connection and end the thread."""
@@ -79,6 +88,7 @@ class GroupCommit:
             await self._end()
 
     async def _end(self) -> None:
+        self._hand_over()
         self._queue.put(None)
         await self._closed
         self._thread.join()
@@ -111,12 +121,12 @@ class GroupCommit:
         """All that is queued, once there is anything; and whether the thread shall end."""
         batch: list[_Call] = []
         with contextlib.suppress(queue.Empty):
-            call = self._queue.get(timeout=timeout_seconds)
-            while call is not None:
-                batch.append(call)
-                if len(batch) == MAX_BATCH:
+            calls = self._queue.get(timeout=timeout_seconds)
+            while calls is not None:
+                batch += calls
+                if len(batch) >= MAX_BATCH:
                     return batch, False
-                call = self._queue.get_nowait()
+                calls = self._queue.get_nowait()
             return batch, True
         return batch, False
 
@@ -133,9 +143,11 @@ class GroupCommit:
         return [outcome for call in batch for outcome in self._run(connection, [call])]
 
     def _transaction(self, connection: sqlite3.Connection, batch: Sequence[_Call]) -> list[Any]:
-        writes = any(call.writes for call in batch)
         now = self._now()
-        connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+        if not any(call.writes for call in batch):
+            # Each statement sees one moment by itself, and no more is promised to a reader.
+            return [call.work(connection, now) for call in batch]
+        connection.execute("BEGIN IMMEDIATE")
         try:
             outcomes = [call.work(connection, now) for call in batch]
             connection.execute("COMMIT")
@@ -143,7 +155,7 @@ class GroupCommit:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
-        self.commits += writes
+        self.commits += 1
         return outcomes
 
     def _sweep_some(self, connection: sqlite3.Connection) -> float:

@@ -1,5 +1,6 @@
 """The store for one process whose facts outlive it: a SQLite file."""
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -7,36 +8,31 @@ from functools import partial
 from pathlib import Path
 
 from gateway.stores.contract import (
-    Add,
     Change,
     Delete,
     Put,
-    Remove,
     Store,
     as_bytes,
-    as_text,
     counter,
     effective_ttl,
 )
 from gateway.stores.fanout import Fanout
 from gateway.stores.group_commit import SWEEP_SECONDS, GroupCommit
-from gateway.stores.sqlite_file import open_file, sweep_slice
+from gateway.stores.sqlite_checkpoints import Checkpoints
+from gateway.stores.sqlite_file import open_file
+from gateway.stores.sqlite_sweep import Sweep
 
 _GET = "SELECT value FROM entries WHERE key = ? AND expires > ?"
 _PUT = (
-    "INSERT INTO entries (key, value, expires) VALUES (?, ?, ?)"
-    " ON CONFLICT DO UPDATE SET value = excluded.value, expires = excluded.expires"
+    "INSERT INTO entries (key, value, expires, list, score) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT DO UPDATE SET value = excluded.value, expires = excluded.expires,"
+    " list = excluded.list, score = excluded.score"
 )
 _DELETE = "DELETE FROM entries WHERE key = ?"
-_ADD = (
-    "INSERT INTO members (name, member, score, expires) VALUES (?, ?, ?, ?)"
-    " ON CONFLICT DO UPDATE SET score = excluded.score, expires = excluded.expires"
-)
-_REMOVE = "DELETE FROM members WHERE name = ? AND member = ?"
-_COUNT = "SELECT count(*) FROM members WHERE name = ? AND expires > ?"
-_MEMBERS = "SELECT member, score FROM members WHERE name = ? AND score >= ? AND expires > ?"
-_NEWEST = f"{_MEMBERS} ORDER BY score DESC, member DESC LIMIT ?"
-_OLDEST = f"{_MEMBERS} ORDER BY score, member LIMIT ?"
+_COUNT = "SELECT count(*) FROM entries WHERE list = ? AND expires > ?"
+_LISTED = "SELECT value FROM entries WHERE list = ? AND score >= ? AND expires > ?"
+_NEWEST = f"{_LISTED} ORDER BY score DESC, key DESC LIMIT ?"
+_OLDEST = f"{_LISTED} ORDER BY score, key LIMIT ?"
 
 
 class SqliteStore(Store):
@@ -48,8 +44,9 @@ class SqliteStore(Store):
 
     shared = False
 
-    def __init__(self, thread: GroupCommit) -> None:
+    def __init__(self, thread: GroupCommit, checkpoints: Checkpoints) -> None:
         self._thread = thread
+        self._checkpoints = checkpoints
         self._fanout = Fanout()
 
     @classmethod
@@ -62,10 +59,12 @@ class SqliteStore(Store):
     ) -> "SqliteStore":
         """Create or open the file. Raises StoreUnusable, naming it."""
         thread = GroupCommit(
-            partial(open_file, path), sweep_slice, now=now, sweep_seconds=sweep_seconds
+            partial(open_file, path), Sweep(), now=now, sweep_seconds=sweep_seconds
         )
         await thread.start()
-        return cls(thread)
+        checkpoints = Checkpoints(path, lambda: thread.commits)
+        checkpoints.start()
+        return cls(thread, checkpoints)
 
     @property
     def commits(self) -> int:
@@ -92,11 +91,9 @@ class SqliteStore(Store):
         current: bytes | None = await self._thread.submit(work, writes=True)
         return current
 
-    async def swap(self, key: str, expected: bytes | None, value: bytes | None, ttl: float) -> bool:
-        change = Delete(key) if value is None else Put(key, value, ttl)
-
+    async def swap(self, expected: bytes | None, change: Change) -> bool:
         def work(connection: sqlite3.Connection, now: float) -> bool:
-            if _get(connection, now, key) != expected:
+            if _get(connection, now, change.key) != expected:
                 return False
             _make(connection, now, change)
             return True
@@ -113,17 +110,18 @@ class SqliteStore(Store):
         total: int = await self._thread.submit(work, writes=True)
         return total
 
-    async def members(
+    async def listed(
         self, name: str, *, limit: int, newest_first: bool = True, minimum: float | None = None
-    ) -> list[tuple[str, float]]:
+    ) -> list[bytes]:
         lowest = float("-inf") if minimum is None else minimum
 
-        def work(connection: sqlite3.Connection, now: float) -> list[tuple[bytes, float]]:
+        def work(connection: sqlite3.Connection, now: float) -> list[bytes]:
             statement = _NEWEST if newest_first else _OLDEST
-            return connection.execute(statement, (as_bytes(name), lowest, now, limit)).fetchall()
+            rows = connection.execute(statement, (as_bytes(name), lowest, now, limit))
+            return [value for (value,) in rows]
 
-        rows = await self._thread.submit(work, writes=False)
-        return [(as_text(member), score) for member, score in rows]
+        values: list[bytes] = await self._thread.submit(work, writes=False)
+        return values
 
     async def count(self, name: str) -> int:
         def work(connection: sqlite3.Connection, now: float) -> int:
@@ -151,6 +149,7 @@ class SqliteStore(Store):
 
     async def close(self) -> None:
         self._fanout.close()
+        await asyncio.to_thread(self._checkpoints.stop)
         await self._thread.stop()
 
 
@@ -160,13 +159,9 @@ def _get(connection: sqlite3.Connection, now: float, key: str) -> bytes | None:
 
 
 def _make(connection: sqlite3.Connection, now: float, change: Change) -> None:
-    match change:
-        case Put(key, value, ttl):
-            connection.execute(_PUT, (as_bytes(key), value, now + effective_ttl(ttl)))
-        case Delete(key):
-            connection.execute(_DELETE, (as_bytes(key),))
-        case Add(name, member, score, ttl):
-            expires = now + effective_ttl(ttl)
-            connection.execute(_ADD, (as_bytes(name), as_bytes(member), score, expires))
-        case Remove(name, member):
-            connection.execute(_REMOVE, (as_bytes(name), as_bytes(member)))
+    if isinstance(change, Delete):
+        connection.execute(_DELETE, (as_bytes(change.key),))
+        return
+    key, value, ttl, listed, score = change
+    name = None if listed is None else as_bytes(listed)
+    connection.execute(_PUT, (as_bytes(key), value, now + effective_ttl(ttl), name, score))
