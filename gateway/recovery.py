@@ -75,7 +75,9 @@ class Recovery:
         self._now = now
         self._longest_seconds = longest_seconds
         self._opened = now()
-        self._under_way: dict[str, tuple[Operation, asyncio.Event]] = {}
+        self._under_way: dict[str, Operation] = {}
+        # Of those under way whose outcome somebody waits for.
+        self._outcomes: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._failed: dict[str, tuple[Operation, float]] = {}
         self._found: dict[str, str] = {}
         self._excluded: set[str] = set()
@@ -83,7 +85,7 @@ class Recovery:
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def announce(self, attempt: Operation) -> None:
-        self._under_way[attempt.id] = (attempt, asyncio.Event())
+        self._under_way[attempt.id] = attempt
 
     def forget(self, attempt: Operation) -> None:
         """Its fate is known and written down."""
@@ -103,9 +105,10 @@ class Recovery:
         self._leave(attempt)
 
     def _leave(self, attempt: Operation) -> None:
-        entry = self._under_way.pop(attempt.id, None)
-        if entry is not None:
-            entry[1].set()
+        self._under_way.pop(attempt.id, None)
+        outcome = self._outcomes.pop(attempt.id, None)
+        if outcome is not None:
+            outcome.set()
 
     def is_under_way(self, attempt: Operation) -> bool:
         """Whether an answer may still come, here or in another process."""
@@ -250,13 +253,15 @@ class Recovery:
 
     async def _let_settle(self, service: str) -> None:
         """Wait for starts in flight: what they began is listed, too, but not yet claimed."""
-        events = [
-            event.wait() for lost, event in self._under_way.values() if lost.service == service
+        outcomes = [
+            self._outcomes[attempt.id].wait()
+            for attempt in self._under_way.values()
+            if attempt.service == service
         ]
-        if events:
+        if outcomes:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_SETTLING_SECONDS):
-                    await asyncio.gather(*events)
+                    await asyncio.gather(*outcomes)
 
     async def _unclaimed(self, listed: dict[str, float]) -> dict[str, float]:
         owners = await self._ledger.owners([Thing(Kind.OPERATION, id_) for id_ in listed])
@@ -270,7 +275,7 @@ class Recovery:
     async def _attempts(self, service: str, slack: float) -> list[Attempt]:
         """Everything that can have begun an operation of the service, here or elsewhere."""
         open_ = await self._take_over()
-        open_ += [attempt for attempt, _ in self._under_way.values()]
+        open_ += self._under_way.values()
         until = self._now() + self._longest_seconds
         attempts = [
             _as_attempt(lost, latest, slack, open_=False)

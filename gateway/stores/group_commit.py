@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from gateway.problems import StoreUnavailable
+from gateway.stores.sqlite_transaction import Transaction
 
-Work = Callable[[sqlite3.Connection, float], Any]
-"""Database work of one caller, given the time. It may run twice, so it changes nothing else."""
+Work = Callable[[Transaction], Any]
+"""Database work of one caller. It may run twice, so it changes nothing else."""
 
 MAX_BATCH = 1000
 SWEEP_SECONDS = 1.0
@@ -143,13 +144,14 @@ class GroupCommit:
         return [outcome for call in batch for outcome in self._run(connection, [call])]
 
     def _transaction(self, connection: sqlite3.Connection, batch: Sequence[_Call]) -> list[Any]:
-        now = self._now()
+        transaction = Transaction(connection, self._now())
         if not any(call.writes for call in batch):
             # Each statement sees one moment by itself, and no more is promised to a reader.
-            return [call.work(connection, now) for call in batch]
+            return [call.work(transaction) for call in batch]
         connection.execute("BEGIN IMMEDIATE")
         try:
-            outcomes = [call.work(connection, now) for call in batch]
+            outcomes = [call.work(transaction) for call in batch]
+            transaction.flush()
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
