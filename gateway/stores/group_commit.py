@@ -30,13 +30,15 @@ class GroupCommit:
     """Callers queue work; the thread runs all of it in one transaction and answers all at once.
 
     ``commits`` counts the transactions that wrote something. ``sweep`` runs between batches, every
-    ``sweep_seconds`` or, while it says that there is more, after a short rest.
+    ``sweep_seconds`` or, while it says that there is more, after a short rest; ``between`` runs
+    after each of both.
     """
 
     def __init__(
         self,
         connect: Callable[[], sqlite3.Connection],
         sweep: Callable[[sqlite3.Connection, float], bool],
+        between: Callable[[sqlite3.Connection], None],
         *,
         now: Callable[[], float],
         sweep_seconds: float = SWEEP_SECONDS,
@@ -44,6 +46,7 @@ class GroupCommit:
         self.commits = 0
         self._connect = connect
         self._sweep = sweep
+        self._between = between
         self._now = now
         self._sweep_seconds = sweep_seconds
         self._asked: list[_Call] = []
@@ -113,10 +116,12 @@ class GroupCommit:
             if batch:
                 outcomes = self._run(connection, batch)
                 self._on_loop(_resolve, [call.answer for call in batch], outcomes)
+                self._between(connection)
             if is_last:
                 return
             if time.monotonic() >= sweep_at:
                 sweep_at = time.monotonic() + self._sweep_some(connection)
+                self._between(connection)
 
     def _take(self, timeout_seconds: float) -> tuple[list[_Call], bool]:
         """All that is queued, once there is anything; and whether the thread shall end."""

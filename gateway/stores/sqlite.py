@@ -38,11 +38,16 @@ class SqliteStore(Store):
         sweep_seconds: float = SWEEP_SECONDS,
     ) -> "SqliteStore":
         """Create or open the file. Raises StoreUnusable, naming it."""
+        checkpoints, sweep = Checkpoints(path), Sweep()
         thread = GroupCommit(
-            partial(open_file, path), Sweep(), now=now, sweep_seconds=sweep_seconds
+            partial(open_file, path),
+            # What can wait does not write while the log is moved.
+            lambda connection, now: checkpoints.is_moving or sweep(connection, now),
+            checkpoints.between,
+            now=now,
+            sweep_seconds=sweep_seconds,
         )
         await thread.start()
-        checkpoints = Checkpoints(path, lambda: thread.commits)
         checkpoints.start()
         return cls(thread, checkpoints)
 

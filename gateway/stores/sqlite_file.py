@@ -8,8 +8,8 @@ from gateway.stores.contract import StoreUnusable
 
 BUSY_TIMEOUT_SECONDS = 0.5
 CACHE_KIB = 65_536  # at most: a million rows stay quick, a thousand take no more than they need
-# More than `sqlite_checkpoints` lets come together: if it cannot keep up, a commit has to wait.
-LONGEST_LOG_PAGES = 16_384
+# Far more than `sqlite_checkpoints` lets come together: if it cannot keep up, a commit has to wait.
+LONGEST_LOG_PAGES = 65_536
 
 
 def open_file(path: Path) -> sqlite3.Connection:

@@ -2,7 +2,7 @@
 
 import sqlite3
 
-SLICE = 200
+SLICE = 50
 
 _LOOK = "SELECT key, expires <= ? FROM entries WHERE key >= ? ORDER BY key LIMIT ?"
 _DELETE = "DELETE FROM entries WHERE key = ? AND expires <= ?"
