@@ -46,7 +46,7 @@ class Operation:
 
     def to_bytes(self) -> bytes:
         """Without what goes without saying: most operations never have most of the fields."""
-        return _RECORD.dump_json(self, exclude_defaults=True)
+        return _RECORD.serializer.to_json(self, exclude_defaults=True)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Operation":

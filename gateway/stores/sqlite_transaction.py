@@ -48,9 +48,13 @@ class Transaction:
         self._changes[change.key] = change
 
     def flush(self) -> None:
-        changes, self._changes = self._changes.values(), {}
-        puts = [self._row(change) for change in changes if isinstance(change, Put)]
-        deletions = [(as_bytes(each.key),) for each in changes if isinstance(each, Delete)]
+        changes, self._changes = self._changes, {}
+        puts, deletions = [], []
+        for change in changes.values():
+            if isinstance(change, Put):
+                puts.append(self._row(change))
+            else:
+                deletions.append((as_bytes(change.key),))
         if puts:
             self._connection.executemany(_PUT, puts)
         if deletions:
