@@ -26,7 +26,7 @@ from gateway.starts import Start, Starts
 from gateway.stores import Store
 from gateway.stores.sqlite import SqliteStore
 from gateway.tasks import TaskSet
-from gateway.upstream.client import Call
+from gateway.upstream.call import Call
 
 STARTS = 640
 ROUNDS = 25

@@ -33,7 +33,7 @@ from gateway.rules import headers, operations
 from gateway.rules.links import Origins
 from gateway.stores import Store
 from gateway.tasks import TaskSet
-from gateway.upstream.client import Call
+from gateway.upstream.call import Call
 
 _BODY_LIMIT = 1024 * 1024
 _KEY_CHARACTERS = 255
