@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 from prometheus_client import CollectorRegistry
 
-from gateway import admin, api, express, listener, wiring
+from gateway import admin, api, express, listener, logs, wiring
 from gateway.admin import Admin, Check
 from gateway.audit import Journal
 from gateway.auth import issuers
@@ -20,6 +20,7 @@ from gateway.auth.tokens import Authenticator
 from gateway.catalogue import CATALOGUE, SIMPLIFIED
 from gateway.connections import Connections
 from gateway.exchange import Exchange
+from gateway.express.rote import Rote
 from gateway.front import Front, Regime
 from gateway.listener import Listener
 from gateway.observe import Observer
@@ -112,6 +113,14 @@ class Gateway:
         self.watcher.start()
         await self._listen(public, await self._open_journal())
 
+    def _emitter(self) -> Callable[..., None]:
+        lines = logs.requests_emitter(self.settings.log)
+        if lines is None:
+            emit: Callable[..., None] = log.info
+            return emit
+        self._ground.stack.callback(lines.flush)
+        return lines.write
+
     async def _open_journal(self) -> Callable[[Exchange], None]:
         path = self.settings.log.audit
         if path is None:
@@ -140,12 +149,15 @@ class Gateway:
         self._observer = observer = Observer(
             public.handle,
             metrics=self.metrics,
-            requests=RequestLog(settings.log, log.info),
+            requests=RequestLog(settings.log, self._emitter()),
             origins=frozenset(settings.listen.cors.origins),
             public_url=settings.public_url,
             proxies=settings.listen.trusted_proxies,
             audit=journal,
             tracing=self._ground.tracing,
+            rote=Rote(self.front, self._parts.ledger, self._parts.cache)
+            if settings.listen.express
+            else None,
         )
         self.public = await listener.listen(
             observer.handle,
@@ -156,7 +168,7 @@ class Gateway:
             connections=Connections(
                 settings.listen.max_connections_per_client, settings.listen.trusted_proxies
             ),
-            express=partial(express.lanes, observer.answer, self.front.is_plain)
+            express=partial(express.lanes, observer, self.front.is_plain)
             if settings.listen.express
             else None,
         )

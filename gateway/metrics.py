@@ -9,7 +9,7 @@ from collections import Counter as Counting
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from time import time
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
@@ -175,6 +175,24 @@ class Registry(CollectorRegistry):
             self.families.append(collector)
 
 
+class _Alike(NamedTuple):
+    """What exchanges that are counted alike have in common."""
+
+    endpoint: str
+    method: str
+    status: int
+    source: str
+    problem: str | None
+    team: str | None
+
+
+class _Counts(NamedTuple):
+    """Where an exchange is counted: its duration, and each counter that goes up by one."""
+
+    seconds: Distribution
+    once: tuple[Count, ...]
+
+
 class Metrics:
     """One registry with everything in it; no global state, so several can live side by side."""
 
@@ -271,6 +289,7 @@ class Metrics:
         )
         self.build_info = gauge("build_info", "Always 1; the version is the label.", "version")
         self._running: set[tuple[str, str]] = set()
+        self._counts: dict[_Alike, _Counts] = {}
         for result in ("success", "failure"):
             self.reloads.labels(result)
         self.build_info.labels(__version__).set(1)
@@ -278,20 +297,40 @@ class Metrics:
 
     def record(self, exchange: Exchange, seconds: float) -> None:
         """Count one exchange that has ended. ``seconds`` is its whole duration."""
-        endpoint, method = exchange.endpoint, _method(exchange.method)
-        self.requests.labels(endpoint, method, str(exchange.status), exchange.source).inc()
+        problem = None if exchange.problem is None else exchange.problem.code
+        alike = _Alike(
+            exchange.endpoint,
+            exchange.method,
+            exchange.status,
+            exchange.source,
+            problem,
+            exchange.team,
+        )
+        counts = self._counts.get(alike) or self._counts_of(alike)
         trace = {"trace_id": exchange.traceparent[3:35]}
-        self.request_seconds.labels(endpoint, method).observe(seconds, trace)
+        counts.seconds.observe(seconds, trace)
+        for count in counts.once:
+            count.value += 1
         if exchange.upstream_seconds:
-            self.upstream_seconds.labels(endpoint, method).observe(exchange.upstream_seconds, trace)
-        if exchange.problem is not None:
-            self.problems.labels(endpoint, exchange.problem.code).inc()
+            labels = (exchange.endpoint, _method(exchange.method))
+            self.upstream_seconds.labels(*labels).observe(exchange.upstream_seconds, trace)
         if exchange.bytes_in:
-            self.request_bytes.labels(endpoint).inc(exchange.bytes_in)
+            self.request_bytes.labels(exchange.endpoint).inc(exchange.bytes_in)
         if exchange.bytes_out:
-            self.response_bytes.labels(endpoint).inc(exchange.bytes_out)
-        if exchange.team is not None:
-            self.team_requests.labels(exchange.team, f"{exchange.status // 100}xx").inc()
+            self.response_bytes.labels(exchange.endpoint).inc(exchange.bytes_out)
+
+    def _counts_of(self, alike: _Alike) -> _Counts:
+        """What all exchanges of these labels count in, looked up once."""
+        endpoint, method = alike.endpoint, _method(alike.method)
+        once = [self.requests.labels(endpoint, method, str(alike.status), alike.source)]
+        if alike.problem is not None:
+            once.append(self.problems.labels(endpoint, alike.problem))
+        if alike.team is not None:
+            once.append(self.team_requests.labels(alike.team, f"{alike.status // 100}xx"))
+        counts = _Counts(self.request_seconds.labels(endpoint, method), tuple(once))
+        if method == alike.method:  # a caller can invent methods, and would fill memory with them
+            self._counts[alike] = counts
+        return counts
 
     def operation_started(self, operation: Operation) -> None:
         self.operations_started.labels(operation.service, operation.team).inc()

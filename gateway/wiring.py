@@ -146,12 +146,13 @@ async def assemble(ground: Ground) -> Parts:
         now=clock.now,
         longest_seconds=settings.upstream.connect_timeout + settings.upstream.read_timeout,
     )
+    outcomes = ground.metrics.cache_requests
     cache = PropertyCache(
         settings.cache.properties,
         store,
         now=clock.now,
         tasks=ground.work,
-        observe=lambda outcome: ground.metrics.cache_requests.labels(outcome).inc(),
+        observe=lambda outcome: outcomes.labels(outcome).inc(),
         invalidated=ground.metrics.cache_invalidations.inc,
     )
     return Parts(
