@@ -4,16 +4,18 @@ Ownership never changes once written, so it is kept in memory after the first lo
 operation stands is always read from the store, which other processes may share.
 """
 
+import math
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from cachetools import LRUCache
 
 from gateway.model import Kind, Status, Thing
 from gateway.operation import Operation
-from gateway.stores import Add, Change, Put, Remove, Store
+from gateway.stores import Change, Put, Store
 
 _DAY = 86_400.0
 ENDED_SECONDS = _DAY
@@ -22,6 +24,10 @@ _RUNNING_SECONDS = 7 * _DAY
 # OL Connect's clean-up service removes what is older than some days; a month outlives it.
 _OWNERSHIP_SECONDS = 30 * _DAY
 _HOT_ENTRIES = 200_000
+_TEAMS = "teams"
+_MOST_TEAMS = 10_000
+# A store that has lost its contents learns again so soon which teams have operations running.
+_NOTED_SECONDS = 600.0
 
 _NAME_MARK = "="  # tells the name "8" from the number 8, whatever a name is folded into
 
@@ -49,6 +55,7 @@ class Ledger:
         self._ended = ended
         self._changed = changed
         self._owners: LRUCache[Thing, str] = LRUCache(_HOT_ENTRIES)
+        self._teams: dict[str, float] = {}
 
     # Ownership
 
@@ -74,7 +81,10 @@ class Ledger:
 
     async def _look_up(self, plain: Sequence[Thing]) -> list[str | None]:
         values = await self._store.get_many([_owner_key(thing) for thing in plain])
-        owners = [None if value is None else value.decode() for value in values]
+        owners = [
+            None if value is None else _owner_in(thing, value)
+            for thing, value in zip(plain, values, strict=True)
+        ]
         for thing, owner in zip(plain, owners, strict=True):
             if owner is not None:
                 self._remember(thing, owner)
@@ -86,7 +96,10 @@ class Ledger:
         return {thing for thing, owner in zip(things, owners, strict=True) if owner == team}
 
     async def learn(self, team: str, things: Iterable[Thing]) -> None:
-        """Record what ``team`` brought about. What another team owns already stays theirs."""
+        """Record what ``team`` brought about, but for operations, which are claimed.
+
+        What another team owns already stays theirs.
+        """
         plain = dict.fromkeys(map(_plain, things))
         new = [thing for thing in plain if self._owners.get(thing) != team]
         if not new:
@@ -151,20 +164,16 @@ class Ledger:
 
     async def claim(self, operation: Operation, *changes: Change) -> None:
         """Record an operation that has begun, together with ``changes``, in one step."""
-        thing = Thing(Kind.OPERATION, operation.id)
-        await self._store.apply(
-            (
-                Put(_operation_key(operation.id), operation.to_bytes(), _RUNNING_SECONDS),
-                Put(_owner_key(thing), operation.team.encode(), _RUNNING_SECONDS),
-                Add(_team_key(operation.team), operation.id, operation.created, _RUNNING_SECONDS),
-                Add(RUNNING, operation.id, operation.created, _RUNNING_SECONDS),
-                Add(
-                    _running_key(operation.team), operation.id, operation.created, _RUNNING_SECONDS
-                ),
-                *changes,
-            )
-        )
-        self._owners[thing] = operation.team
+        team, noted = operation.team, self._noted(operation.team)
+        await self._store.apply((_record(operation), *noted, *changes))
+        self._teams[team] = self._now()
+        self._owners[Thing(Kind.OPERATION, operation.id)] = team
+
+    def _noted(self, team: str) -> Sequence[Change]:
+        """What lets ``running`` find the team's operations."""
+        if self._teams.get(team, -math.inf) > self._now() - _NOTED_SECONDS:
+            return ()
+        return (Put(f"team:{team}", team.encode(), _RUNNING_SECONDS + _NOTED_SECONDS, _TEAMS),)
 
     async def operation(self, id_: str) -> Operation | None:
         value = await self._store.get(_operation_key(id_))
@@ -172,15 +181,27 @@ class Ledger:
 
     async def operations(self, team: str, *, limit: int) -> list[Operation]:
         """The team's operations, newest first."""
-        return await self._read(await self._store.members(_team_key(team), limit=limit))
+        # In this order: one that ends in between is found twice, not missed.
+        running = await self._store.listed(_running(team), limit=limit)
+        ended = await self._store.listed(_ended(team), limit=limit)
+        found = {each.id: each for each in map(Operation.from_bytes, running + ended)}
+        return sorted(found.values(), key=_age, reverse=True)[:limit]
 
     async def running(self, team: str | None = None, *, limit: int = 10_000) -> list[Operation]:
         """What is believed to be running, oldest first: one team's, or everybody's."""
-        name = RUNNING if team is None else _running_key(team)
-        return await self._read(await self._store.members(name, limit=limit, newest_first=False))
+        teams = [team] if team is not None else await self._running_teams()
+        values = [
+            await self._store.listed(_running(each), limit=limit, newest_first=False)
+            for each in teams
+        ]
+        found = map(Operation.from_bytes, chain.from_iterable(values))
+        return sorted(found, key=_age)[:limit]
+
+    async def _running_teams(self) -> list[str]:
+        return [team.decode() for team in await self._store.listed(_TEAMS, limit=_MOST_TEAMS)]
 
     async def count_running(self, team: str) -> int:
-        return await self._store.count(_running_key(team))
+        return await self._store.count(_running(team))
 
     async def progress(self, id_: str, percent: int) -> Operation | None:
         """Record how far a running operation has come; it never goes back."""
@@ -225,45 +246,45 @@ class Ledger:
     async def _change(
         self, id_: str, change: Callable[[Operation], Operation | None]
     ) -> Operation | None:
-        key = _operation_key(id_)
-        while (value := await self._store.get(key)) is not None:
+        while (value := await self._store.get(_operation_key(id_))) is not None:
             before = Operation.from_bytes(value)
             after = change(before)
             if after is None:
                 return before
-            ttl = ENDED_SECONDS if after.ended else _RUNNING_SECONDS
-            if await self._store.swap(key, value, after.to_bytes(), ttl):
+            if await self._store.swap(value, _record(after)):
                 if after.ended and not before.ended:
-                    await self._forget_running(after)
                     self._ended(after)
                 self._changed(after)
                 return after
         return None
 
-    async def _forget_running(self, operation: Operation) -> None:
-        await self._store.apply(
-            (
-                Remove(RUNNING, operation.id),
-                Remove(_running_key(operation.team), operation.id),
-                Add(_team_key(operation.team), operation.id, operation.created, ENDED_SECONDS),
-                Put(
-                    _owner_key(Thing(Kind.OPERATION, operation.id)),
-                    operation.team.encode(),
-                    ENDED_SECONDS,
-                ),
-            )
-        )
 
-    async def _read(self, members: Sequence[tuple[str, float]]) -> list[Operation]:
-        values = await self._store.get_many([_operation_key(id_) for id_, _ in members])
-        return [Operation.from_bytes(value) for value in values if value is not None]
-
-
-RUNNING = "running"
+def _record(operation: Operation) -> Put:
+    """An operation is where its owner is read as well, and is listed by how it stands."""
+    ended, team = operation.ended, operation.team
+    return Put(
+        _operation_key(operation.id),
+        operation.to_bytes(),
+        ENDED_SECONDS if ended else _RUNNING_SECONDS,
+        _ended(team) if ended else _running(team),
+        operation.created,
+    )
 
 
 def _operation_key(id_: str) -> str:
     return f"operation:{id_}"
+
+
+def _ended(team: str) -> str:
+    return f"operations:{team}"
+
+
+def _running(team: str) -> str:
+    return f"running:{team}"
+
+
+def _age(operation: Operation) -> tuple[float, str]:
+    return operation.created, operation.id
 
 
 def _plain(thing: Thing) -> Thing:
@@ -281,19 +302,17 @@ def _plain(thing: Thing) -> Thing:
 
 
 def _owner_key(thing: Thing) -> str:
+    if thing.kind is Kind.OPERATION:
+        return _operation_key(thing.id)
     return f"owner:{thing.kind}:{thing.id}"
+
+
+def _owner_in(thing: Thing, value: bytes) -> str:
+    return Operation.from_bytes(value).team if thing.kind is Kind.OPERATION else value.decode()
 
 
 def _name_key(file: Thing) -> str:
     return f"filename:{file.id}"
-
-
-def _team_key(team: str) -> str:
-    return f"operations:{team}"
-
-
-def _running_key(team: str) -> str:
-    return f"running:{team}"
 
 
 def _is_file_name(plain: Thing) -> bool:

@@ -10,7 +10,7 @@ from gateway.problems import RateLimited, StoreUnavailable, TooManyOperations
 from gateway.rules import limits
 from gateway.rules.limits import Rate, Taken
 from gateway.settings import Limits as LimitSettings
-from gateway.stores import Store
+from gateway.stores import Put, Store
 
 _ATTEMPTS = 8
 _OPERATION_RETRY_SECONDS = 5
@@ -101,7 +101,7 @@ class Limiter:
             if taken.wait_seconds:
                 return taken
             after = repr(taken.state).encode()
-            if await self._store.swap(key, before, after, rate.window_seconds + 1):
+            if await self._store.swap(before, Put(key, after, rate.window_seconds + 1)):
                 self._states[team] = taken.state
                 return taken
         # So many others took theirs in the meantime that the bucket is as good as empty.

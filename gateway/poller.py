@@ -13,7 +13,7 @@ from gateway.operation import Operation
 from gateway.outcome import UNCODED, Outcomes
 from gateway.problems import Problem, StoreUnavailable, UpstreamInvalidResponse
 from gateway.rules import operations, polling, progress
-from gateway.stores import Store
+from gateway.stores import Put, Store
 from gateway.upstream.call import Call
 
 log = structlog.get_logger("gateway.watch")
@@ -149,7 +149,7 @@ class Poller:
             since = _TURN_SECONDS if before is None else now - float(before)
             if 0 <= since < self._interval_of(watch) * _TOLERANCE:
                 return False
-            return await self._store.swap(key, before, repr(now).encode(), _TURN_SECONDS)
+            return await self._store.swap(before, Put(key, repr(now).encode(), _TURN_SECONDS))
         except StoreUnavailable:
             return True
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gateway import answers
 from gateway.api.results import Lines, Results
 from gateway.api.views import Views
+from gateway.attempts import Answer
 from gateway.catalogue import Endpoint
 from gateway.front import Passage
 from gateway.learning import problem_of
@@ -16,7 +17,7 @@ from gateway.model import Kind, Status
 from gateway.operation import Operation
 from gateway.problems import Draining, NotFound, Problem, UpstreamOverloaded
 from gateway.rules import prefer
-from gateway.starts import Answer, Start, Starts
+from gateway.starts import Start, Starts
 from gateway.watch import Watcher
 
 Refused = Callable[[int, str], Problem]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.problems import StoreUnavailable
-from gateway.stores import Add, Change, Put, StoreUnusable, open_store
+from gateway.stores import Change, Put, StoreUnusable, open_store
 from gateway.stores.sqlite import SqliteStore
 
 Advance = Callable[[float], None]
@@ -36,13 +36,13 @@ def _write(path: Path, *statements: str) -> None:
 
 async def test_everything_survives_a_restart(tmp_path: Path, clock: Callable[[], float]) -> None:
     store = await SqliteStore.open(tmp_path / "store.db", now=clock)
-    await store.apply([Put("a", b"1", 60), Add("s", "m", 2.5, 60)])
+    await store.apply([Put("a", b"1", 60), Put("m", b"2", 60, listed="s", score=2.5)])
     await store.increment("n", 3, 60)
     await store.close()
     store = await SqliteStore.open(tmp_path / "store.db", now=clock)
     assert await store.get("a") == b"1"
     assert await store.increment("n", 1, 60) == 4
-    assert await store.members("s", limit=9) == [("m", 2.5)]
+    assert await store.listed("s", limit=9, minimum=2.5) == [b"2"]
     await store.close()
 
 
@@ -58,7 +58,7 @@ async def test_operations_that_wait_together_commit_together(tmp_path: Path) -> 
 
 async def test_a_failing_operation_takes_no_other_with_it(tmp_path: Path) -> None:
     store = await SqliteStore.open(tmp_path / "store.db")
-    half: list[Change] = [Put("half", b"1", 60), Add("s", "m", float("nan"), 60)]
+    half: list[Change] = [Put("half", b"1", 60), Put("m", b"1", 60, "s", float("nan"))]
     outcomes = await asyncio.gather(
         store.increment("n", 1, 60),
         store.apply(half),
@@ -94,13 +94,12 @@ async def test_expired_rows_are_swept_in_slices(
     path = tmp_path / "store.db"
     store = await SqliteStore.open(path, now=clock, sweep_seconds=0)
     await store.apply([Put(f"k{number}", b"1", 10) for number in range(1200)])
-    await store.apply([Add("s", f"m{number}", 1, 10) for number in range(3)])
+    await store.apply([Put(f"m{number}", b"1", 10, listed="s") for number in range(3)])
     await store.put("stays", b"1", 60)
     advance(10)
     async with asyncio.timeout(5):
         while _scalar(path, "SELECT count(*) FROM entries") > 1:
             await store.ping()
-    assert _scalar(path, "SELECT count(*) FROM members") == 0
     assert await store.get("stays") == b"1"
     await store.close()
 
@@ -122,7 +121,9 @@ async def test_close_ends_the_thread_and_refuses_what_follows(tmp_path: Path) ->
     await asyncio.sleep(0)
     await store.close()
     await last
-    assert not [thread for thread in threading.enumerate() if thread.name == "store-sqlite"]
+    assert not [
+        thread for thread in threading.enumerate() if thread.name.startswith("store-sqlite")
+    ]
     with pytest.raises(StoreUnavailable):
         await store.get("a")
     await store.close()
@@ -149,7 +150,7 @@ def _folder(path: Path) -> None:
     ("spoil", "message"),
     [
         (_corrupt, "not a database"),
-        (_newer, r"newer version of the gateway \(schema 99, this one knows 1\)"),
+        (_newer, r"newer version of the gateway \(schema 99, this one knows 2\)"),
         (_foreign, "another program"),
         (_folder, "unable to open"),
     ],
@@ -164,7 +165,9 @@ async def test_an_unusable_file_is_named_and_left_alone(
         await open_store("sqlite:store.db", base=tmp_path)
     assert str(path) in str(caught.value)
     assert before is None or path.read_bytes() == before
-    assert not [thread for thread in threading.enumerate() if thread.name == "store-sqlite"]
+    assert not [
+        thread for thread in threading.enumerate() if thread.name.startswith("store-sqlite")
+    ]
 
 
 async def test_a_file_that_breaks_in_use_is_unavailable(tmp_path: Path) -> None:
