@@ -6,7 +6,6 @@ import aiohttp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
@@ -15,8 +14,9 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from prometheus_client.samples import Exemplar
 
 from gateway import admin, listener
-from gateway.admin import Admin, Check, Exposition
+from gateway.admin import Admin, Check
 from gateway.exchange import Exchange
+from gateway.exposition import Exposition
 from gateway.metrics import Counter, Histogram, Metrics, Registry
 from gateway.problems import NotFound
 from gateway.settings import Address
@@ -75,7 +75,7 @@ async def test_a_check_that_fails_means_not_ready(stage: Stage, failure: Excepti
     async def fails() -> bool:
         raise failure
 
-    async def gathered() -> CollectorRegistry:
+    async def gathered() -> Registry:
         return stage.gateway.metrics.registry
 
     handler = Admin(gathered, [Check("disk", fails)])
@@ -133,35 +133,37 @@ def _samples(families: Iterable[Metric], *, exemplars: bool) -> set[str]:
 
 
 def test_both_formats_say_what_the_registry_holds(counted: Metrics) -> None:
-    families, exposition = counted.registry.families, Exposition()
-    text = exposition.text(families).decode()
+    families = counted.registry.families
+    text = Exposition(is_open=False).write(families).decode()
     held = _samples(counted.registry.collect(), exemplars=False)
     assert _samples(parse_text(text), exemplars=False) == held
     counted.cache_bytes.set(7)
-    text = exposition.open_metrics(families).decode()
+    text = Exposition(is_open=True).write(families).decode()
     held = _samples(counted.registry.collect(), exemplars=True)
     assert TRACE in "".join(held)
     assert _samples(parse_open(text), exemplars=True) == held  # type: ignore[no-untyped-call]
 
 
-def test_both_formats_are_the_librarys_to_the_byte(counted: Metrics) -> None:
-    registry, exposition = counted.registry, Exposition()
+def _library(registry: Registry, *, is_open: bool) -> bytes:
+    written: bytes = (openmetrics.generate_latest if is_open else generate_latest)(registry)
+    return written
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+def test_both_formats_are_the_librarys_to_the_byte(counted: Metrics, is_open: bool) -> None:
+    registry, exposition = counted.registry, Exposition(is_open=is_open)
     for _ in range(2):
-        assert exposition.text(registry.families) == generate_latest(registry)
-        library = openmetrics.generate_latest(registry)  # type: ignore[no-untyped-call]
-        assert exposition.open_metrics(registry.families) == library
+        assert exposition.write(registry.families) == _library(registry, is_open=is_open)
         counted.requests.labels("entity.list", "GET", "200", "upstream").inc()
-        counted.request_seconds.labels("entity.list", "GET").observe(0.2, {"trace_id": "again"})
+        counted.request_seconds.labels("entity.list", "GET").observe(0.2, "a9ain")
 
 
-@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
-def test_whatever_a_label_holds_is_escaped(label: str) -> None:
-    registry, exposition = Registry(), Exposition()
+@given(st.text(st.characters(exclude_categories=["Cs"])), st.booleans())
+def test_whatever_a_label_holds_is_escaped(label: str, is_open: bool) -> None:
+    registry, exposition = Registry(), Exposition(is_open=is_open)
     Counter("a_total", "A counter.", ("z", "b"), registry).labels(label, "1").inc(0.5)
     Histogram("h", "A histogram.", ("z", "b"), registry, (1,)).labels(label, "%").observe(1)
-    assert exposition.text(registry.families) == generate_latest(registry)
-    library = openmetrics.generate_latest(registry)  # type: ignore[no-untyped-call]
-    assert exposition.open_metrics(registry.families) == library
+    assert exposition.write(registry.families) == _library(registry, is_open=is_open)
 
 
 def test_a_child_has_all_of_its_labels() -> None:

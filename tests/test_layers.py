@@ -21,7 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("public", "observe", "listener", "admin", "pipeline", "api"),
     ("facets", "requests", "relay", "starts", "recovery", "watch", "poller", "outcome", "front"),
     ("ownership", "limits", "learning", "bodies", "answers", "requestlog", "audit", "connections"),
-    ("explain", "routelist", "hardening", "logs", "merging", "sdnotify", "telemetry"),
+    ("explain", "exposition", "hardening", "logs", "merging", "routelist", "sdnotify", "telemetry"),
     ("cache", "ledger", "connect", "metrics"),
     ("auth", "upstream", "stores"),
     ("rules",),
