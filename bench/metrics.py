@@ -17,11 +17,10 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
 
-from gateway import admin, listener
+from gateway import admin, exposition, listener
 from gateway.admin import Admin
 from gateway.catalogue import CATALOGUE, SIMPLIFIED
 from gateway.exchange import Exchange
-from gateway.exposition import Exposition
 from gateway.merging import Total, read, snapshot
 from gateway.metrics import Metrics, Registry
 from gateway.problems import NotFound, Problem
@@ -79,14 +78,11 @@ def processor_time() -> None:
     count(metrics, made)
     again = (process_time() - began) / len(made)
     families, part = metrics.registry.families, snapshot(metrics.registry)
-    print(f"{len(Exposition(is_open=False).write(families).splitlines())} lines")
+    print(f"{len(exposition.text(families).splitlines())} lines")
     print(f"count a request    {each * 1e6:6.1f} us first, {again * 1e6:5.1f} us after")
-    for title, is_open in (("text", False), ("OpenMetrics", True)):
-        write = Exposition(is_open=is_open).write
-        print(f"{title:18} {milliseconds(lambda write=write: write(families))}")  # type: ignore[misc]
-    print(
-        f"worker's snapshot  {milliseconds(lambda: snapshot(metrics.registry))}, {len(part)} bytes"
-    )
+    print(f"text               {milliseconds(lambda: exposition.text(families))}")
+    print(f"OpenMetrics        {milliseconds(lambda: exposition.open_metrics(families))}")
+    print(f"worker's snapshot  {milliseconds(lambda: snapshot(metrics.registry))}, {len(part):,} B")
     for workers in (2, 4):
         total = Total()
         merge = lambda total=total, n=workers: total.of(read(part)[1] for _ in range(n))  # noqa: E731

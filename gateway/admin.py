@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from aiohttp import web
 from prometheus_client.exposition import choose_encoder
 
-from gateway import merging
-from gateway.exposition import Exposition
+from gateway import exposition, merging
 from gateway.metrics import Registry
 
 _TEXT = "text/plain; charset=utf-8"
@@ -37,8 +36,6 @@ class Admin:
         self._gathered = gathered
         self._checks = checks
         self._is_worker = is_worker
-        self._text = Exposition(is_open=False)
-        self._open_metrics = Exposition(is_open=True)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.method not in ("GET", "HEAD"):
@@ -62,9 +59,9 @@ class Admin:
             # For none but those who ask for it: the library writes it, at its own pace.
             body = encode(registry)
         elif content_type.startswith("application/openmetrics-text"):
-            body = self._open_metrics.write(registry.families)
+            body = exposition.open_metrics(registry.families)
         else:
-            body = self._text.write(registry.families)
+            body = exposition.text(registry.families)
         return web.Response(
             body=body,
             headers={"Content-Type": content_type, "Vary": "Accept"},

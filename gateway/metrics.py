@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
 from prometheus_client.utils import floatToGoString
 
-from gateway import __version__
+from gateway import __version__, lines
 from gateway.exchange import Exchange
 from gateway.operation import Operation
 
@@ -31,9 +31,10 @@ _REQUEST = ("endpoint", "method")
 class Count:
     """A counter's or gauge's value for one set of labels."""
 
-    __slots__ = ("value",)
+    __slots__ = ("lines", "value")
 
     def __init__(self) -> None:
+        self.lines = ""
         self.value = 0.0
 
     def inc(self, amount: float = 1) -> None:
@@ -50,9 +51,10 @@ Seen = tuple[str, float, float]
 class Distribution:
     """A histogram's values for one set of labels. ``counts`` are per bucket, not cumulative."""
 
-    __slots__ = ("bounds", "counts", "exemplars", "sum")
+    __slots__ = ("bounds", "counts", "exemplars", "lines", "sum")
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.lines = ""
         self.bounds = bounds
         self.counts = [0] * len(bounds)
         self.exemplars: list[Seen | None] = [None] * len(bounds)
@@ -96,6 +98,7 @@ class Family(MetricWrapperBase, Generic[Child]):
             if len(values) != len(self.label_names):
                 raise ValueError(f"{self.name} has the labels {self.label_names}, not {values}")
             child = self.children[values] = self._new()
+            child.lines = self._lines(tuple(zip(self.label_names, values, strict=True)))
         return child
 
     def collect(self) -> Iterator[Metric]:
@@ -103,6 +106,10 @@ class Family(MetricWrapperBase, Generic[Child]):
         for values, child in self.children.items():
             self._add(metric, dict(zip(self.label_names, values, strict=True)), child)
         yield metric
+
+    @abstractmethod
+    def _lines(self, labels: lines.Labels) -> str:
+        """How a child is written, but for its numbers."""
 
     @abstractmethod
     def _add(self, metric: Metric, labels: dict[str, str], child: Child) -> None:
@@ -115,6 +122,9 @@ class Counter(Family[Count]):
 
     def inc(self, amount: float = 1) -> None:
         self.labels().inc(amount)
+
+    def _lines(self, labels: lines.Labels) -> str:
+        return lines.of_value(f"{self.name}_total", labels)
 
     def _add(self, metric: Metric, labels: dict[str, str], child: Count) -> None:
         metric.add_sample(f"{self.name}_total", labels, child.value)
@@ -132,6 +142,9 @@ class Gauge(Family[Count]):
 
     def set(self, value: float) -> None:
         self.labels().set(value)
+
+    def _lines(self, labels: lines.Labels) -> str:
+        return lines.of_value(self.name, labels)
 
     def _add(self, metric: Metric, labels: dict[str, str], child: Count) -> None:
         metric.add_sample(self.name, labels, child.value)
@@ -152,6 +165,9 @@ class Histogram(Family[Distribution]):
         self.bound_names = [str(floatToGoString(bound)) for bound in bounds]  # type: ignore[no-untyped-call]
         self._new = partial(Distribution, bounds)
         super().__init__(name, text, labels, registry)
+
+    def _lines(self, labels: lines.Labels) -> str:
+        return lines.of_distribution(self.name, labels, self.bound_names)
 
     def _add(self, metric: Metric, labels: dict[str, str], child: Distribution) -> None:
         name, total = f"{self.name}_bucket", 0.0

@@ -13,10 +13,9 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from prometheus_client.samples import Exemplar
 
-from gateway import admin, listener
+from gateway import admin, exposition, listener
 from gateway.admin import Admin, Check
 from gateway.exchange import Exchange
-from gateway.exposition import Exposition
 from gateway.metrics import Counter, Histogram, Metrics, Registry
 from gateway.problems import NotFound
 from gateway.settings import Address
@@ -134,36 +133,35 @@ def _samples(families: Iterable[Metric], *, exemplars: bool) -> set[str]:
 
 def test_both_formats_say_what_the_registry_holds(counted: Metrics) -> None:
     families = counted.registry.families
-    text = Exposition(is_open=False).write(families).decode()
+    text = exposition.text(families).decode()
     held = _samples(counted.registry.collect(), exemplars=False)
     assert _samples(parse_text(text), exemplars=False) == held
     counted.cache_bytes.set(7)
-    text = Exposition(is_open=True).write(families).decode()
+    text = exposition.open_metrics(families).decode()
     held = _samples(counted.registry.collect(), exemplars=True)
     assert TRACE in "".join(held)
     assert _samples(parse_open(text), exemplars=True) == held  # type: ignore[no-untyped-call]
 
 
-def _library(registry: Registry, *, is_open: bool) -> bytes:
-    written: bytes = (openmetrics.generate_latest if is_open else generate_latest)(registry)
-    return written
+def _assert_as_the_library(registry: Registry) -> None:
+    assert exposition.text(registry.families) == generate_latest(registry)
+    library = openmetrics.generate_latest(registry)  # type: ignore[no-untyped-call]
+    assert exposition.open_metrics(registry.families) == library
 
 
-@pytest.mark.parametrize("is_open", [False, True])
-def test_both_formats_are_the_librarys_to_the_byte(counted: Metrics, is_open: bool) -> None:
-    registry, exposition = counted.registry, Exposition(is_open=is_open)
-    for _ in range(2):
-        assert exposition.write(registry.families) == _library(registry, is_open=is_open)
-        counted.requests.labels("entity.list", "GET", "200", "upstream").inc()
-        counted.request_seconds.labels("entity.list", "GET").observe(0.2, "a9ain")
+def test_both_formats_are_the_librarys_to_the_byte(counted: Metrics) -> None:
+    _assert_as_the_library(counted.registry)
+    counted.requests.labels("entity.list", "GET", "200", "upstream").inc()
+    counted.request_seconds.labels("entity.list", "GET").observe(0.2, "a9ain")
+    _assert_as_the_library(counted.registry)
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"])), st.booleans())
-def test_whatever_a_label_holds_is_escaped(label: str, is_open: bool) -> None:
-    registry, exposition = Registry(), Exposition(is_open=is_open)
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_whatever_a_label_holds_is_escaped(label: str) -> None:
+    registry = Registry()
     Counter("a_total", "A counter.", ("z", "b"), registry).labels(label, "1").inc(0.5)
     Histogram("h", "A histogram.", ("z", "b"), registry, (1,)).labels(label, "%").observe(1)
-    assert exposition.write(registry.families) == _library(registry, is_open=is_open)
+    _assert_as_the_library(registry)
 
 
 def test_a_child_has_all_of_its_labels() -> None:

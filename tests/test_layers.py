@@ -26,7 +26,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("auth", "upstream", "stores"),
     ("rules",),
     ("catalogue", "settings", "exchange", "operation", "risks"),
-    ("model", "problems", "tasks", "budget"),
+    ("model", "problems", "tasks", "budget", "lines"),
 )
 OUTSIDE = frozenset({"", "__version__", "simulator"})
 RANKS = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
