@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
-from prometheus_client import CollectorRegistry
 
 from gateway import admin, api, express, listener, logs, wiring
 from gateway.admin import Admin, Check
@@ -23,6 +22,7 @@ from gateway.exchange import Exchange
 from gateway.express.rote import Rote
 from gateway.front import Front, Regime
 from gateway.listener import Listener
+from gateway.metrics import Registry
 from gateway.observe import Observer
 from gateway.problems import StoreUnavailable
 from gateway.public import Public
@@ -94,8 +94,6 @@ class Gateway:
 
     async def _open(self, pages: Mapping[str, api.Handler]) -> None:
         ground = self._ground
-        ground.stack.push_async_callback(ground.work.cancel)
-        ground.stack.push_async_callback(ground.tasks.cancel)
         self._surroundings = issuers.Surroundings(
             await ground.stack.enter_async_context(open_session()),
             ground.tasks,
@@ -103,6 +101,9 @@ class Gateway:
             lambda issuer, result: self.metrics.jwks_fetches.labels(issuer, result).inc(),
         )
         self._parts = parts = await wiring.assemble(ground)
+        # Ended before what they use is closed: it would be opened again, by nobody's leave.
+        ground.stack.push_async_callback(ground.work.cancel)
+        ground.stack.push_async_callback(ground.tasks.cancel)
         self.ledger, self.poller, self.watcher = parts.ledger, parts.poller, parts.watcher
         routes = RouteTable((*CATALOGUE, *SIMPLIFIED))
         self.front = Front(routes, parts.limiter, self._regime(self.settings, {}))
@@ -227,7 +228,7 @@ class Gateway:
         self.front.regime.authenticator.refresh_due()
         await self._parts.recovery.sweep(self._parts.starts.adopt)
 
-    async def _gathered(self) -> CollectorRegistry:
+    async def _gathered(self) -> Registry:
         """All metrics, those included that are looked at rather than counted."""
         with suppress(StoreUnavailable):
             self.metrics.set_running(await self.ledger.running())

@@ -22,12 +22,12 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("facets", "requests", "relay", "starts", "watch", "poller", "outcome", "front"),
     ("attempts", "recovery"),
     ("ownership", "limits", "learning", "bodies", "answers", "requestlog", "audit", "connections"),
-    ("explain", "routelist", "hardening", "logs", "merging", "sdnotify", "telemetry"),
+    ("explain", "exposition", "hardening", "logs", "merging", "routelist", "sdnotify", "telemetry"),
     ("cache", "ledger", "connect", "metrics"),
     ("auth", "upstream", "stores"),
     ("rules",),
     ("catalogue", "settings", "exchange", "operation", "risks", "inbound"),
-    ("model", "problems", "tasks", "budget"),
+    ("model", "problems", "tasks", "budget", "lines"),
 )
 OUTSIDE = frozenset({"", "__version__", "simulator"})
 RANKS = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
