@@ -95,6 +95,8 @@ class Journey:
         requests.scrutinise(passage, asked)
         passage.exchange.things += asked.things
         await self._ownership.require(passage.team, asked.things)
+        if asked.content is None:
+            await body.begin()
         return asked
 
     async def _start(self, passage: Passage, asked: Asked) -> answers.Answer:

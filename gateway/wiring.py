@@ -210,7 +210,7 @@ def _way_to_ol_connect(ground: Ground, breaker: Breaker) -> tuple[Credentials, C
     )
     gate = Gate(
         settings.upstream.max_connections,
-        min(_GATE_PATIENCE_SECONDS, settings.upstream.read_timeout),
+        _GATE_PATIENCE_SECONDS,
         settings.upstream.max_connections * _QUEUE_PER_CONNECTION,
     )
     return credentials, Connect(upstream, credentials, gate)

@@ -114,7 +114,9 @@ class Upstream(Record):
         description="Longest wait between two reads; 1s to 1h. A long download has no total limit.",
     )
     max_connections: Annotated[StrictInt, Field(ge=1, le=10_000)] = Field(
-        100, description="Connections to OL Connect at a time, per worker."
+        100,
+        description="Connections to OL Connect at a time, per worker; "
+        "of ten or more one team cannot hold the last tenth.",
     )
     tls: UpstreamTls = Field(
         UpstreamTls(), description="How OL Connect's certificate is checked, if its URL is https."

@@ -1,5 +1,6 @@
 """One connection pool to OL Connect, and the translation of its failures into problems."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from time import monotonic, perf_counter
@@ -206,6 +207,14 @@ def _ending_with_its_connection(response: Reply) -> Iterator[None]:
         yield
     finally:
         closed.remove_done_callback(end)
+        # Once for each connection: a future that is told of a reset and never heard is reported.
+        closed.remove_done_callback(_hear)
+        closed.add_done_callback(_hear)
+
+
+def _hear(closed: "asyncio.Future[None]") -> None:
+    if not closed.cancelled():
+        closed.exception()
 
 
 @asynccontextmanager

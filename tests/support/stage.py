@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 from yarl import URL
@@ -84,7 +84,7 @@ class Stage:
     options: Options = field(default_factory=lambda: Options(users=USERS, operation_seconds=0.05))
     clock: Clock = field(default_factory=Clock)
 
-    async def __aenter__(self) -> "Stage":
+    async def __aenter__(self) -> Self:
         self._stack = AsyncExitStack()
         self.simulator = Simulator(self.options)
         await self.simulator.start()
@@ -93,8 +93,7 @@ class Stage:
         self.issuer = DemoIssuer(clients, audience="olconnect", now=self.clock.now)
         await self.issuer.start()
         self._stack.push_async_callback(self.issuer.stop)
-        self.gateway = await Gateway.open(self.settings(), self.clock)
-        self._stack.push_async_callback(self.gateway.close)
+        await self._open_gateway()
         self.session = await self._stack.enter_async_context(
             aiohttp.ClientSession(auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar())
         )
@@ -108,12 +107,19 @@ class Stage:
     ) -> None:
         await self._stack.aclose()
 
+    async def _open_gateway(self) -> None:
+        self.gateway = await Gateway.open(self.settings(), self.clock)
+        self._stack.push_async_callback(self.gateway.close)
+
     def settings(self, **replace: str) -> Settings:
+        return settings_of(self.text(**replace))
+
+    def text(self, **replace: str) -> str:
         text = self.config.format(upstream=self.simulator.url, issuer=self.issuer.url)
         for old, new in {**self.replace, **replace}.items():
             assert old in text, f"{old!r} is not in the configuration"
             text = text.replace(old, new)
-        return settings_of(text)
+        return text
 
     @property
     def url(self) -> str:
