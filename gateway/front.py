@@ -11,7 +11,7 @@ from aiohttp import HttpVersion10, HttpVersion11, web
 
 from gateway.auth.issuers import ConnectedIssuer
 from gateway.auth.tokens import Authenticator
-from gateway.catalogue import Endpoint, Role
+from gateway.catalogue import PREFIX, Endpoint, Role
 from gateway.catalogue.simplified import OPEN
 from gateway.exchange import UNMATCHED, Exchange
 from gateway.limits import Limiter
@@ -96,7 +96,7 @@ class Front:
         recognition = self._routes.recognise(request.method, path)
         exchange.endpoint = recognition.label
         shown = caller = None
-        if recognition.label not in _WITHOUT_TOKEN:
+        if recognition.label not in _WITHOUT_TOKEN and not _is_elsewhere(recognition.label, path):
             shown, caller = await _identify(regime, request, recognition.label)
             exchange.caller = caller
         match = recognition.match()
@@ -156,5 +156,11 @@ async def _identify(
     return shown, authenticator.recall(shown.token) or await authenticator.identify(shown.token)
 
 
+def _is_elsewhere(label: str, path: str) -> bool:
+    """Whether a path is of neither face, so that a 404 tells nothing of them."""
+    return label == UNMATCHED and not f"{path}/".startswith(_FACES)
+
+
 LOGIN = "authentication.login"
+_FACES = (f"{PREFIX}/", "/api/v1/")
 _WITHOUT_TOKEN = frozenset(endpoint.name for endpoint in OPEN)
