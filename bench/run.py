@@ -152,13 +152,19 @@ def _bring_about(ground: Ground, port: int) -> None:
             f"http://127.0.0.1:{port}/rest/serverengine{path}",
             data=body,
             method=method,
-            headers={"Authorization": f"Bearer {ground.token()}"},
+            headers={
+                "Authorization": f"Bearer {ground.token()}",
+                "Content-Type": "application/json",
+            },
         )
         with urllib.request.urlopen(request, timeout=10) as answer:
             return str(answer.headers.get("operationId") or answer.read().decode())
 
     call("POST", "/filestore/DataFile", b"data")
-    operation = call("POST", "/workflow/jobcreation/Invoices.OL-jobpreset")
+    operation = call("POST", "/workflow/datamining/pdfvtcs/7")
+    content_set = call("POST", f"/workflow/datamining/getResult/{operation}")
+    content = b'{"identifiers": [%b]}' % content_set.encode()
+    operation = call("POST", "/workflow/jobcreation/Invoices.OL-jobpreset", content)
     job_set = call("POST", f"/workflow/jobcreation/getResult/{operation}")
     call("GET", f"/entity/jobsets/{job_set}")
     assert call("GET", "/entity/jobs/1/properties").startswith("[")

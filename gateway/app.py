@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 from prometheus_client import CollectorRegistry
 
-from gateway import admin, api, listener, wiring
+from gateway import admin, api, express, listener, wiring
 from gateway.admin import Admin, Check
 from gateway.audit import Journal
 from gateway.auth import issuers
@@ -155,6 +156,9 @@ class Gateway:
             connections=Connections(
                 settings.listen.max_connections_per_client, settings.listen.trusted_proxies
             ),
+            express=partial(express.lanes, observer.answer, self.front.is_plain)
+            if settings.listen.express
+            else None,
         )
         self._ground.stack.push_async_callback(self.public.stop)
         checks = (

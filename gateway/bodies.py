@@ -7,11 +7,11 @@ from tempfile import SpooledTemporaryFile
 from time import monotonic
 
 import aiohttp
-from aiohttp import web
 
 from gateway.exchange import Exchange
+from gateway.inbound import Inbound
 from gateway.problems import BodyTooLarge, MalformedRequest, UnsupportedMediaType
-from gateway.upstream.client import Call
+from gateway.upstream.call import Call
 
 READ_LIMIT = 32 * 1024 * 1024
 """Bytes of a body that must be read because ids stand in it, and of an answer likewise."""
@@ -21,13 +21,12 @@ _IDLE_SECONDS = 30.0
 _GRACE_SECONDS = 20.0
 _SLOWEST = 500  # bytes per second, of a caller who is waited for longer than that
 _SPOOL_BYTES = 1024 * 1024
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class CallerBody:
     """A request's body. It is asked for (RFC 9110 section 10.1.1) only once it is wanted."""
 
-    def __init__(self, request: web.BaseRequest, exchange: Exchange, limit: int) -> None:
+    def __init__(self, request: Inbound, exchange: Exchange, limit: int) -> None:
         self._request = request
         self._exchange = exchange
         self._limit = limit
@@ -81,6 +80,9 @@ class CallerBody:
     async def _chunks(self, limit: int) -> AsyncIterator[bytes]:
         if not self.exists:
             return
+        if self._request.complete is not None:
+            yield self._taken(self._request.complete, limit)
+            return
         await self._invite()
         content = self._request.content
         received, waited_seconds = 0, 0.0
@@ -99,6 +101,12 @@ class CallerBody:
                 raise self._too_large(limit)
             yield chunk
 
+    def _taken(self, body: bytes, limit: int) -> bytes:
+        self._exchange.bytes_in += len(body)
+        if len(body) > limit:
+            raise self._too_large(limit)
+        return body
+
     async def _next(self, content: aiohttp.StreamReader) -> bytes:
         try:
             async with asyncio.timeout(_IDLE_SECONDS):
@@ -113,9 +121,7 @@ class CallerBody:
         if self._request.version < aiohttp.HttpVersion11:
             return
         if self._request.headers.get("Expect", "").lower() == "100-continue":
-            await self._request.writer.write(_CONTINUE)
-            # The line is no part of the answer, whose headers are yet to come.
-            self._request.writer.output_size = 0
+            await self._request.invite()
 
     def _too_large(self, limit: int) -> BodyTooLarge:
         return BodyTooLarge(f"At most {limit} bytes are accepted here.")

@@ -3,13 +3,13 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-import aiohttp
-
 from gateway.catalogue import PREFIX
 from gateway.problems import UpstreamCredentialRefused, UpstreamUnreachable
-from gateway.upstream.client import Call, Upstream, sent_twice_at_most
+from gateway.upstream.call import Call
+from gateway.upstream.client import Upstream, sent_twice_at_most
 from gateway.upstream.credentials import Account, Credentials
 from gateway.upstream.gate import Gate
+from gateway.upstream.reply import Reply
 
 _REFUSED = frozenset({401, 403})
 # A write whose answer was lost may have been applied, and another's write may have followed it.
@@ -28,7 +28,7 @@ class Connect:
     @asynccontextmanager
     async def ask(
         self, call: Call, *, team: str, credential: str, repeatable: bool
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
+    ) -> AsyncIterator[Reply]:
         """Send ``call`` as ``credential``; yields the answer when its head is complete.
 
         A repeatable call is sent once more after a refused credential, and after a lost connection

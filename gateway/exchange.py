@@ -10,7 +10,7 @@ from gateway.problems import Problem
 UNMATCHED = "unmatched"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Exchange:
     """What is known of one exchange. Times are seconds of the monotonic clock, sizes are bytes."""
 

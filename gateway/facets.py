@@ -6,8 +6,6 @@ Policy and ownership have been decided before anything here is asked.
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 
-from aiohttp import web
-
 from gateway import answers, requests
 from gateway.bodies import READ_LIMIT
 from gateway.cache import CacheKey, Fetched, PropertyCache, Recalled
@@ -18,7 +16,7 @@ from gateway.model import Kind, Thing
 from gateway.requests import IDENTITY, Asked
 from gateway.rules import caching, headers
 from gateway.rules.links import Origins
-from gateway.upstream.client import Call
+from gateway.upstream.call import Call
 
 # What goes with a set when it is deleted. Which of them cannot be known, so all are spoilt.
 _INSIDE: Mapping[Kind, Sequence[Kind]] = {
@@ -36,12 +34,12 @@ class Facets:
         self._connect = connect
         self._origins = origins
 
-    async def handle(self, passage: Passage, asked: Asked) -> web.StreamResponse:
+    async def handle(self, passage: Passage, asked: Asked) -> answers.Answer:
         if passage.request.method == "GET":
             return await self._get(passage)
         return await self._put(passage, asked)
 
-    async def _get(self, passage: Passage) -> web.StreamResponse:
+    async def _get(self, passage: Passage) -> answers.Answer:
         exchange = passage.exchange
         anew = caching.asks_anew(passage.header("Cache-Control"), passage.header("Pragma"))
         recalled = await self.read(passage, passage.named[0], passage.path, anew=anew)
@@ -83,7 +81,7 @@ class Facets:
         finally:
             exchange.upstream_seconds += call.seconds
 
-    async def _put(self, passage: Passage, asked: Asked) -> web.StreamResponse:
+    async def _put(self, passage: Passage, asked: Asked) -> answers.Answer:
         things = [*passage.named, *asked.things]
         kind = next(iter(passage.endpoint.body.values()))
         call = requests.call_of(passage, asked, must_read_answer=True)
@@ -117,8 +115,8 @@ class Facets:
             exchange.upstream_seconds += call.seconds
 
     async def delete(
-        self, things: Iterable[Thing], ask: Callable[[], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
+        self, things: Iterable[Thing], ask: Callable[[], Awaitable[answers.Answer]]
+    ) -> answers.Answer:
         """``ask`` for the deletion of sets: they and all that can be inside become unusable."""
         sets = [thing for thing in things if thing.kind in _INSIDE]
         async with AsyncExitStack() as stack:

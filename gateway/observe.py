@@ -8,14 +8,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from os import urandom
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 from aiohttp import web
 
-from gateway import answers
+from gateway import answers, rendering
 from gateway.budget import Budget
 from gateway.exchange import Exchange
+from gateway.inbound import Inbound
+from gateway.listener import Request
 from gateway.metrics import Metrics
 from gateway.problems import Draining, InternalError, MalformedRequest, Problem
 from gateway.requestlog import RequestLog
@@ -29,7 +31,7 @@ log = structlog.get_logger("gateway")
 
 _LEFT = 499  # the status nginx made known for callers who leave; it is never sent
 
-Handler = Callable[[web.BaseRequest, Exchange], Awaitable[web.StreamResponse]]
+Handler = Callable[[Inbound, Exchange], Awaitable[answers.Answer]]
 
 
 class Observer:
@@ -56,31 +58,35 @@ class Observer:
         self._public_url = public_url
         self._tracing = tracing
         self._budget = Budget()
-        self._under_way: dict[asyncio.Task[Any] | None, Exchange] = {}
+        self._under_way: dict[Exchange, Inbound] = {}
 
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def handle(self, request: Request) -> web.StreamResponse:
+        """For aiohttp, which calls this in a task of its own."""
+        request.answered_by = asyncio.current_task()
+        return rendering.response_of(await self.answer(request))
+
+    async def answer(self, request: Inbound) -> answers.Answer:
         exchange = self._exchange(request)
-        task = asyncio.current_task()
-        self._under_way[task] = exchange
+        self._under_way[exchange] = request
         self._metrics.in_flight.inc()
         try:
             return await self._answer(request, exchange)
         finally:
-            del self._under_way[task]
+            del self._under_way[exchange]
             self._metrics.in_flight.dec()
             exchange.let_go()
             self._record(exchange)
 
     def expire(self) -> None:
         """The time to stop has come: whoever has no answer yet is refused now."""
-        for task, exchange in self._under_way.items():
+        for exchange, request in self._under_way.items():
             exchange.problem = Draining(
                 "The gateway stops before an answer has come.", headers={"Retry-After": "1"}
             )
-            if task is not None and not exchange.answering:
-                task.cancel()
+            if request.answered_by is not None and not exchange.answering:
+                request.answered_by.cancel()
 
-    async def _answer(self, request: web.BaseRequest, exchange: Exchange) -> web.StreamResponse:
+    async def _answer(self, request: Inbound, exchange: Exchange) -> answers.Answer:
         try:
             return await self._handler(request, exchange)
         except Problem as problem:
@@ -109,13 +115,13 @@ class Observer:
                 raise
             return answers.problem(exchange, exchange.problem, self._public_url)
 
-    def _refusal(self, exchange: Exchange, problem: Problem) -> web.Response:
+    def _refusal(self, exchange: Exchange, problem: Problem) -> answers.Whole:
         # A stage may have begun to pass on an answer that then could not be had.
         exchange.source = "gateway"
         answer = answers.problem(exchange, problem, self._public_url)
         if isinstance(problem, MalformedRequest):
             # Where the request ends is not certain, so what follows it is not read as another.
-            answer.force_close()
+            answer.closes = True
         return answer
 
     def malformed(self, problem: Problem) -> web.Response:
@@ -127,9 +133,9 @@ class Observer:
         exchange.problem = problem
         answer = answers.problem(exchange, problem, self._public_url)
         self._record(exchange)
-        return answer
+        return rendering.whole(answer)
 
-    def _exchange(self, request: web.BaseRequest) -> Exchange:
+    def _exchange(self, request: Inbound) -> Exchange:
         fields = request.headers
         random = urandom(24)
         parent = tracing.parse(fields.get("traceparent", ""))

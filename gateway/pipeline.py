@@ -5,8 +5,6 @@ recall or ask OL Connect → learn → filter or relay. The order never varies, 
 order.
 """
 
-import aiohttp
-from aiohttp import web
 from pydantic_core import to_json
 
 from gateway import answers, learning, requests
@@ -29,6 +27,7 @@ from gateway.requests import Asked
 from gateway.rules import documents, headers, ids, operations, policy, progress
 from gateway.rules.links import Origins
 from gateway.starts import Starts
+from gateway.upstream.reply import Reply
 
 TEXT = (("Content-Type", "text/plain"),)
 _OF_THE_WHOLE_LIST = frozenset({"etag", "last-modified"})
@@ -58,7 +57,7 @@ class Journey:
         self._origins = origins
         self._max_body_bytes = max_body_bytes
 
-    async def handle(self, passage: Passage) -> web.StreamResponse:
+    async def handle(self, passage: Passage) -> answers.Answer:
         """From the moment a request was let in until its answer is on its way."""
         role = passage.endpoint.role
         starts = role is Role.START and not requests.is_synchronous(passage)
@@ -98,7 +97,7 @@ class Journey:
         await self._ownership.require(passage.team, asked.things)
         return asked
 
-    async def _start(self, passage: Passage, asked: Asked) -> web.StreamResponse:
+    async def _start(self, passage: Passage, asked: Asked) -> answers.Answer:
         exchange = passage.exchange
         async with requests.start_of(passage, asked) as start:
             try:
@@ -110,7 +109,7 @@ class Journey:
             exchange.operation_id = answer.operation.id
         return answers.whole(exchange, answer.status, answer.lines, answer.body or None)
 
-    async def _ask(self, passage: Passage, asked: Asked) -> web.StreamResponse:
+    async def _ask(self, passage: Passage, asked: Asked) -> answers.Answer:
         """The plain case: one call, one answer, passed on byte for byte."""
         exchange, team = passage.exchange, passage.team
         understood = learning.is_understood(team, passage.endpoint)
@@ -129,9 +128,7 @@ class Journey:
             exchange.source = "gateway"
             raise
 
-    async def _answer(
-        self, passage: Passage, asked: Asked, response: aiohttp.ClientResponse
-    ) -> web.StreamResponse:
+    async def _answer(self, passage: Passage, asked: Asked, response: Reply) -> answers.Answer:
         exchange, upstream = passage.exchange, self._connect.upstream
         lines = headers.for_caller(response.raw_headers, self._origins, passage.path)
         filtered = learning.is_filtered(passage.team, passage.endpoint)
@@ -166,9 +163,7 @@ class Journey:
             body = await self._filtered(passage, asked, body)
         return answers.whole(exchange, response.status, lines, body)
 
-    async def _claim(
-        self, passage: Passage, asked: Asked, response: aiohttp.ClientResponse
-    ) -> None:
+    async def _claim(self, passage: Passage, asked: Asked, response: Reply) -> None:
         """A start that was to answer with its result may have begun an operation all the same."""
         id_ = operations.id_in(response.raw_headers)
         if id_ is not None:

@@ -14,7 +14,7 @@ from gateway.outcome import UNCODED, Outcomes
 from gateway.problems import Problem, StoreUnavailable, UpstreamInvalidResponse
 from gateway.rules import operations, polling, progress
 from gateway.stores import Store
-from gateway.upstream.client import Call
+from gateway.upstream.call import Call
 
 log = structlog.get_logger("gateway.watch")
 

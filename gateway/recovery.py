@@ -22,7 +22,7 @@ from gateway.problems import Problem, UpstreamInvalidResponse
 from gateway.rules import documents, operations, reconcile
 from gateway.rules.reconcile import Attempt, Listed
 from gateway.stores import Store
-from gateway.upstream.client import Call
+from gateway.upstream.call import Call
 
 log = structlog.get_logger("gateway.recovery")
 

@@ -32,7 +32,7 @@ from gateway.rules import headers, operations
 from gateway.rules.links import Origins
 from gateway.stores import Add, Change, Delete, Put, Remove, Store
 from gateway.tasks import TaskSet
-from gateway.upstream.client import Call
+from gateway.upstream.call import Call
 
 _BODY_LIMIT = 1024 * 1024
 _ATTEMPT_SECONDS = ENDED_SECONDS + 3600.0

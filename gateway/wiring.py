@@ -198,7 +198,7 @@ def _way_to_ol_connect(ground: Ground, breaker: Breaker) -> tuple[Credentials, C
     settings, monotonic = ground.settings, ground.clock.monotonic
     if ground.tracing is not None:
         ground.stack.push_async_callback(ground.tracing.close)
-    upstream = Upstream(settings.upstream, breaker, ground.tracing)
+    upstream = Upstream(settings.upstream, breaker, ground.tracing, express=settings.listen.express)
     ground.stack.push_async_callback(upstream.close)
     credentials = Credentials(
         settings.credentials,

@@ -18,14 +18,14 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("run", "demo", "demopage", "doctor", "supervisor", "worker"),
     ("app",),
     ("wiring",),
-    ("public", "observe", "listener", "admin", "pipeline", "api"),
+    ("public", "observe", "listener", "admin", "pipeline", "api", "rendering", "express"),
     ("facets", "requests", "relay", "starts", "recovery", "watch", "poller", "outcome", "front"),
     ("ownership", "limits", "learning", "bodies", "answers", "requestlog", "audit", "connections"),
     ("explain", "routelist", "hardening", "logs", "merging", "sdnotify", "telemetry"),
     ("cache", "ledger", "connect", "metrics"),
     ("auth", "upstream", "stores"),
     ("rules",),
-    ("catalogue", "settings", "exchange", "operation", "risks"),
+    ("catalogue", "settings", "exchange", "operation", "risks", "inbound"),
     ("model", "problems", "tasks", "budget"),
 )
 OUTSIDE = frozenset({"", "__version__", "simulator"})

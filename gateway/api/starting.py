@@ -5,8 +5,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from aiohttp import web
-
 from gateway import answers
 from gateway.api.results import Lines, Results
 from gateway.api.views import Views
@@ -41,7 +39,7 @@ class Starting:
             raise Draining(headers={"Retry-After": "1"})
         await self.limiter.admit_start(passage.team.name, passage.team.settings.limits)
 
-    async def begin(self, passage: Passage, start: Start, refused: Refused) -> web.StreamResponse:
+    async def begin(self, passage: Passage, start: Start, refused: Refused) -> answers.Answer:
         """Start, and answer with the Operation: 202; or with its result: 200."""
         exchange = passage.exchange
         try:
@@ -55,7 +53,7 @@ class Starting:
         exchange.source = "gateway" if answer.replayed else "upstream"
         return await self._answer(passage, operation)
 
-    async def _answer(self, passage: Passage, operation: Operation) -> web.StreamResponse:
+    async def _answer(self, passage: Passage, operation: Operation) -> answers.Answer:
         wait = wait_of(passage)
         lines = self.views.link_lines(operation)
         if wait is not None:
@@ -73,9 +71,7 @@ class Starting:
         document = self.views.operation(operation)
         return answers.json(passage.exchange, document, status=202, lines=lines)
 
-    async def _result(
-        self, passage: Passage, operation: Operation, lines: Lines
-    ) -> web.StreamResponse:
+    async def _result(self, passage: Passage, operation: Operation, lines: Lines) -> answers.Answer:
         location = ("Content-Location", self.views.links(operation)["result"])
         try:
             if operation.status is Status.FAILED:

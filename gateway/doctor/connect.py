@@ -13,7 +13,8 @@ from gateway.doctor.finding import Clock, Finding, Findings, bad, clock, good, u
 from gateway.problems import Problem, UpstreamCredentialRefused
 from gateway.settings import Credential, Settings
 from gateway.settings.addresses import is_loopback
-from gateway.upstream.client import Call, Upstream
+from gateway.upstream.call import Call
+from gateway.upstream.client import Upstream
 from gateway.upstream.login import UpstreamLogin
 
 _SUBJECT = "OL Connect"

@@ -50,6 +50,10 @@ class Listen(Record):
         30.0, description="How long a stop waits for the requests under way; at most 1h."
     )
     cors: Cors = Field(Cors(), description="Which pages in a browser may call the gateway.")
+    express: StrictBool = Field(
+        True,
+        description="Answer plain, small requests where they arrive; false: aiohttp reads all.",
+    )
 
 
 class Admin(Record):

@@ -2,13 +2,13 @@
 
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
 from time import monotonic, perf_counter
 from typing import Any, Protocol
 
 import aiohttp
 from yarl import URL
 
+from gateway.inbound import ParserLimits
 from gateway.problems import (
     Problem,
     UpstreamInvalidResponse,
@@ -17,36 +17,16 @@ from gateway.problems import (
 )
 from gateway.settings import Upstream as UpstreamSettings
 from gateway.upstream.breaker import Breaker
+from gateway.upstream.call import Call
+from gateway.upstream.lines import Lines
+from gateway.upstream.reply import Reply
 from gateway.upstream.tls import ssl_context
-
-Body = bytes | AsyncIterator[bytes] | None
 
 # Java servers close idle connections after 20 to 60 s without a word; ours are gone before.
 _KEEPALIVE_SECONDS = 15.0
-_MAX_HEADER_BYTES = 64 * 1024
+# Of an answer's header: bytes, bytes, lines.
+_LIMITS = ParserLimits(max_line_size=64 * 1024, max_field_size=64 * 1024, max_headers=512)
 _CANNOT_ANSWER = frozenset({502, 503, 504})
-
-
-@dataclass(slots=True)
-class Call:
-    """One request to OL Connect: exactly the bytes that were authorised, our headers added.
-
-    ``sent`` turns true when bytes of the request may have left; a failure before that is known to
-    have had no effect.
-    """
-
-    method: str
-    path: str  # raw, from /rest/serverengine on
-    raw_query: str = ""
-    headers: list[tuple[str, str]] = field(default_factory=list)
-    body: Body = None
-    sent: bool = False
-    seconds: float = 0.0  # until the answer's head
-    failure: Problem | None = None  # why the body broke off, where its source is to blame
-
-    @property
-    def target(self) -> str:
-        return f"{self.path}?{self.raw_query}" if self.raw_query else self.path
 
 
 class Spans(Protocol):
@@ -65,11 +45,17 @@ class Upstream:
         settings: UpstreamSettings,
         breaker: Breaker | None = None,
         spans: Spans | None = None,
+        *,
+        express: bool = True,
     ) -> None:
         self.breaker = breaker or Breaker(monotonic)
         self._spans = spans
         self._origin = settings.url.rstrip("/")
         self._read_timeout = settings.read_timeout
+        tls = ssl_context(settings)
+        self._lines = None
+        if express:
+            self._lines = Lines(settings, tls, keepalive_seconds=_KEEPALIVE_SECONDS, **_LIMITS)
         trace = aiohttp.TraceConfig()
         trace.on_request_headers_sent.append(_note_sent)
         self._session = aiohttp.ClientSession(
@@ -77,7 +63,7 @@ class Upstream:
                 limit=0,  # ``gateway.upstream.gate`` shares the connections out, team by team
                 keepalive_timeout=_KEEPALIVE_SECONDS,
                 ttl_dns_cache=10,
-                ssl=ssl_context(settings),
+                ssl=tls,
             ),
             timeout=aiohttp.ClientTimeout(
                 total=None,
@@ -89,9 +75,7 @@ class Upstream:
             trust_env=False,
             raise_for_status=False,
             skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent", "Content-Type"),
-            max_line_size=_MAX_HEADER_BYTES,
-            max_field_size=_MAX_HEADER_BYTES,
-            max_headers=512,
+            **_LIMITS,
             trace_configs=[trace],
         )
         # aiohttp repeats GET, PUT and DELETE by itself when a connection breaks. Some of OL
@@ -100,9 +84,11 @@ class Upstream:
 
     async def close(self) -> None:
         await self._session.close()
+        if self._lines is not None:
+            await self._lines.close()
 
     @asynccontextmanager
-    async def send(self, call: Call) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def send(self, call: Call) -> AsyncIterator[Reply]:
         """Send once; yields the answer when its head is complete.
 
         Raises UpstreamOverloaded (nothing was sent), UpstreamUnreachable, UpstreamTimeout or
@@ -121,7 +107,7 @@ class Upstream:
             else:
                 response.close()
 
-    async def _judged(self, call: Call) -> aiohttp.ClientResponse:
+    async def _judged(self, call: Call) -> Reply:
         """The answer, of which the breaker has been told; a body that broke off is not its fault.
 
         An error of 500 is OL Connect's way to refuse bad input, hence a good sign as well.
@@ -142,7 +128,7 @@ class Upstream:
             self.breaker.succeeded(permit)
         return response
 
-    async def _answer(self, call: Call) -> aiohttp.ClientResponse:
+    async def _answer(self, call: Call) -> Reply:
         if self._spans is None:
             return await self._sent(call)
         span = self._spans.begin_call(call, self._origin)
@@ -154,9 +140,11 @@ class Upstream:
         self._spans.end_call(span, response.status)
         return response
 
-    async def _sent(self, call: Call) -> aiohttp.ClientResponse:
+    async def _sent(self, call: Call) -> Reply:
         began = perf_counter()
         try:
+            if self._lines is not None and not isinstance(call.body, AsyncIterator):
+                return await self._lines.send(call)
             return await self._session.request(
                 call.method,
                 URL(self._origin + call.target, encoded=True),
@@ -170,7 +158,7 @@ class Upstream:
         finally:
             call.seconds += perf_counter() - began
 
-    async def chunks(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    async def chunks(self, response: Reply) -> AsyncIterator[bytes]:
         """The body as it comes. Raises the same problems as ``send``."""
         with _ending_with_its_connection(response):
             try:
@@ -179,8 +167,11 @@ class Upstream:
             except (TimeoutError, aiohttp.ClientError, OSError) as error:
                 raise problem_of(error) from error
 
-    async def read(self, response: aiohttp.ClientResponse, limit: int) -> bytes:
+    async def read(self, response: Reply, limit: int) -> bytes:
         """The whole body. Raises UpstreamInvalidResponse when it is longer than ``limit`` bytes."""
+        content = response.content
+        if content.is_eof() and content.exception() is None and content.total_bytes <= limit:
+            return content.read_nowait()
         body = bytearray()
         async for chunk in self.chunks(response):
             body += chunk
@@ -190,7 +181,7 @@ class Upstream:
 
 
 @contextmanager
-def _ending_with_its_connection(response: aiohttp.ClientResponse) -> Iterator[None]:
+def _ending_with_its_connection(response: Reply) -> Iterator[None]:
     """Break a body off when its connection ends before it.
 
     When a chunk cannot be read, aiohttp 3.14.5 closes the connection, stops its own read timeout
@@ -218,9 +209,7 @@ def _ending_with_its_connection(response: aiohttp.ClientResponse) -> Iterator[No
 
 
 @asynccontextmanager
-async def sent_twice_at_most(
-    upstream: Upstream, call: Call
-) -> AsyncIterator[aiohttp.ClientResponse]:
+async def sent_twice_at_most(upstream: Upstream, call: Call) -> AsyncIterator[Reply]:
     """As ``Upstream.send``, for a call that does no harm when it arrives twice.
 
     A connection that OL Connect has closed in the meantime is found out only by using it.
