@@ -17,6 +17,7 @@ from pydantic_core import from_json, to_json
 
 from gateway.connect import Connect
 from gateway.ledger import ENDED_SECONDS, Ledger
+from gateway.limits import Limiter
 from gateway.operation import Operation
 from gateway.problems import (
     IdempotencyInProgress,
@@ -30,6 +31,7 @@ from gateway.problems import (
 from gateway.recovery import ATTEMPTS, Recovery, attempt_key
 from gateway.rules import headers, operations
 from gateway.rules.links import Origins
+from gateway.settings import Limits
 from gateway.stores import Add, Change, Delete, Put, Remove, Store
 from gateway.tasks import TaskSet
 from gateway.upstream.call import Call
@@ -77,6 +79,7 @@ class Starts:
         *,
         store: Store,
         ledger: Ledger,
+        limiter: Limiter,
         connect: Connect,
         recovery: Recovery,
         origins: Origins,
@@ -86,6 +89,7 @@ class Starts:
     ) -> None:
         self._store = store
         self._ledger = ledger
+        self._limiter = limiter
         self._connect = connect
         self._recovery = recovery
         self._origins = origins
@@ -93,11 +97,16 @@ class Starts:
         self._now = now
         self._started = started
 
-    async def begin(self, start: Start) -> Answer:
+    async def admit(self, team: str, limits: Limits, key: str | None) -> None:
+        """Raises TooManyOperations, but not for a known key, under which nothing is started."""
+        if key is None or await self._store.get(_idempotency_key(team, key)) is None:
+            await self._limiter.admit_start(team, limits)
+
+    async def begin(self, start: Start, limits: Limits) -> Answer:
         """Send a start once, or answer as the first one under the same key was answered.
 
-        Raises IdempotencyMismatch, IdempotencyInProgress, StoreUnavailable, or what asking OL
-        Connect raises, then with the member ``started``: "no" or "unknown".
+        Raises IdempotencyMismatch, IdempotencyInProgress, TooManyOperations, StoreUnavailable, or
+        what asking OL Connect raises, then with the member ``started``: "no" or "unknown".
         """
         attempt = replace(start.operation, id=secrets.token_hex(12), created=self._now())
         if start.key is not None:
@@ -108,8 +117,12 @@ class Starts:
                 return earlier
         # A caller who leaves must not take along the only one who knows whom the operation is
         # for: the rest happens in a task of its own.
-        work = self._perform(start, attempt)
+        work = self._perform_within(limits, start, attempt)
         return await asyncio.shield(self._tasks.start(work, name="start"))
+
+    async def _perform_within(self, limits: Limits, start: Start, attempt: Operation) -> Answer:
+        async with self._limiter.starting(attempt.team, limits):
+            return await self._perform(start, attempt)
 
     async def _perform(self, start: Start, attempt: Operation) -> Answer:
         call, prepared = start.call, None
