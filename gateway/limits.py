@@ -135,7 +135,11 @@ class Limiter:
 def _too_many(most: int) -> TooManyOperations:
     return TooManyOperations(
         f"The team may have {most} operations running. Wait for one to end, or cancel it.",
-        headers={"Retry-After": str(_OPERATION_RETRY_SECONDS)},
+        headers={
+            "Retry-After": str(_OPERATION_RETRY_SECONDS),
+            "RateLimit-Policy": f'"operations";q={most}',
+            "RateLimit": f'"operations";r=0;t={_OPERATION_RETRY_SECONDS}',
+        },
     )
 
 

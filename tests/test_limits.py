@@ -40,7 +40,9 @@ async def test_a_team_may_run_so_many_operations_and_no_more() -> None:
         running = [await caller.start(path) for _ in range(2)]
         refused = await caller.post(path)
         assert (refused.status, refused.code) == (429, "too_many_operations")
-        assert int(refused.headers["Retry-After"]) > 0
+        assert refused.headers["Retry-After"] == "5"
+        assert refused.headers["RateLimit-Policy"] == '"operations";q=2'
+        assert refused.headers["RateLimit"] == '"operations";r=0;t=5'
         assert len(stage.simulator.record.operations) == 2
         # A cancellation makes room at once.
         assert (await caller.post(f"/workflow/datamining/cancel/{running[0]}")).status == 204
