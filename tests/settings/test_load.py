@@ -68,8 +68,8 @@ def test_a_key_given_twice_does_not_hide_other_mistakes(
     with pytest.raises(InvalidSettings) as caught:
         load_text(text)
     twice = caught.value.mistakes[0]
-    assert (twice.line, twice.column, twice.path) == (5, 3, "listen")
-    assert twice.message == "a key is given twice here, first in line 4"
+    assert (twice.line, twice.column, twice.path) == (5, 3, "listen.workers")
+    assert twice.message == "is given twice, first in line 4"
     assert len(caught.value.mistakes) == 5
 
 
