@@ -13,7 +13,7 @@ import click
 from gateway import logs
 from gateway.app import Gateway
 from gateway.demopage import DemoPage
-from gateway.settings import Settings, Sources, parse
+from gateway.settings import Log, Settings, Sources, parse
 from gateway.simulator.issuer import DemoIssuer
 from gateway.simulator.options import Options, User
 from gateway.simulator.server import Simulator
@@ -42,8 +42,8 @@ class Demo:
 
 async def serve(port: int, admin_port: int) -> None:
     """Serve until Ctrl-C. Raises OSError when a port is taken."""
+    logs.configure(Log())
     async with running(port, admin_port) as demo:
-        logs.configure(demo.settings.log)
         click.echo(_greeting(demo))
         await _until_told()
 

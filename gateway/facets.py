@@ -53,7 +53,10 @@ class Facets:
         lines = list(recalled.fetched.lines)
         if recalled.fetched.status == 200:
             lines += cache_lines(recalled, anew=anew)
-            lines += [("ETag", recalled.etag)] if recalled.etag is not None else []
+        if recalled.etag is not None:
+            # OL Connect's own would be a second one, and knows nothing of If-None-Match here.
+            lines = [line for line in lines if line[0].lower() != "etag"]
+            lines.append(("ETag", recalled.etag))
         if recalled.outcome in ("hit", "coalesced", "stale"):
             exchange.source = "cache"
         wanted = passage.header("If-None-Match")

@@ -151,6 +151,7 @@ class Observer:
         exchange = Exchange(
             "", "", perf_counter(), urandom(16).hex(), tracing.new(urandom(16), urandom(8))
         )
+        exchange.headers += _identifying(exchange)
         exchange.problem = problem
         answer = answers.problem(exchange, problem, self._public_url)
         self._record(exchange)
@@ -173,11 +174,8 @@ class Observer:
         exchange.origin = fields.get("Origin")
         exchange.client = client_of(request.remote, fields.get("X-Forwarded-For"), self._proxies)
         exchange.budget = self._budget
-        exchange.headers += [
-            ("X-Request-Id", request_id),
-            ("traceparent", traceparent),
-            *cors.for_answer(exchange.origin, self._origins),
-        ]
+        exchange.headers += _identifying(exchange)
+        exchange.headers += cors.for_answer(exchange.origin, self._origins)
         return exchange
 
     def _record(self, exchange: Exchange) -> None:
@@ -189,3 +187,7 @@ class Observer:
         self._metrics.record(exchange, seconds)
         self._requests.write(exchange, seconds)
         self._audit(exchange)
+
+
+def _identifying(exchange: Exchange) -> list[tuple[str, str]]:
+    return [("X-Request-Id", exchange.request_id), ("traceparent", exchange.traceparent)]

@@ -147,6 +147,7 @@ async def assemble(ground: Ground) -> Parts:
         longest_seconds=settings.upstream.connect_timeout + settings.upstream.read_timeout,
     )
     outcomes = ground.metrics.cache_requests
+    limiter = Limiter(store, ledger, clock.now, watcher.refreshed)
     cache = PropertyCache(
         settings.cache.properties,
         store,
@@ -162,17 +163,13 @@ async def assemble(ground: Ground) -> Parts:
         credentials=credentials,
         connect=connect,
         ledger=ledger,
-        limiter=Limiter(
-            store,
-            ledger,
-            clock.now,
-            lambda operation: watcher.take_interest(operation, at_once=True),
-        ),
+        limiter=limiter,
         learning=learning,
         recovery=recovery,
         starts=Starts(
             store=store,
             ledger=ledger,
+            limiter=limiter,
             connect=connect,
             recovery=recovery,
             origins=origins,
@@ -226,7 +223,6 @@ def faces(
         ownership=ownership,
         learning=parts.learning,
         starts=parts.starts,
-        limiter=parts.limiter,
         facets=parts.facets,
         origins=parts.origins,
         max_body_bytes=ground.settings.listen.max_body,
@@ -254,7 +250,7 @@ def _handlers(
     max_body = ground.settings.listen.max_body
     turns = Turns(parts.store)
     results = Results(connect, ledger, learning, watcher, views)
-    starting = Starting(parts.starts, parts.limiter, watcher, views, results)
+    starting = Starting(parts.starts, watcher, views, results)
     return [
         Documents(ground.settings.public_url).handlers(),
         Me(parts.limiter, ledger).handlers(),

@@ -165,6 +165,7 @@ class Authenticator:
         self, token: str, unverified: jose.UnverifiedToken, verifier: IssuerVerifier
     ) -> Caller:
         algorithm = jose.check_header(unverified.header, verifier.algorithms)
+        jose.check_signed(unverified)
         keys = verifier.keys
         candidates = await keys.keys_for(unverified.kid, algorithm)
         if not _is_signed(unverified, algorithm, candidates):

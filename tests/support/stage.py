@@ -135,6 +135,13 @@ class Stage:
     def caller(self, *groups: str, **claims: Any) -> "TestCaller":
         return TestCaller(self, self.token(*groups, **claims))
 
+    async def end_of(self, service: str, operation: str) -> None:
+        """Wait until an operation has ended at OL Connect, without the gateway's knowing."""
+        path = f"/workflow/{service}/getResult/{operation}"
+        account = {"Authorization": aiohttp.encode_basic_auth("svc-print", "print-pw")}
+        async with self.session.post(self.simulator.url + REST + path, headers=account) as response:
+            assert response.status == 200
+
     def requests(self, path: str = "") -> list[Any]:
         """What reached the simulator, logins left out, with ``path`` in its raw path."""
         return [
