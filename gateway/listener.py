@@ -147,8 +147,11 @@ class Connection(web_protocol.RequestHandler):
 
     @property
     def is_waiting(self) -> bool:
-        """Whether aiohttp has nothing to do here and would go on to a next request."""
-        if self.unanswered or self._close or self._force_close:
+        """Whether aiohttp has nothing to do here and would go on to a next request.
+
+        Not for a caller who does not take the answers it has got: aiohttp makes it wait.
+        """
+        if self.unanswered or self._close or self._force_close or self._paused:
             return False
         return not self.server.is_draining
 

@@ -13,7 +13,7 @@ from gateway.auth.introspection import (
     check_opaque,
 )
 from gateway.auth.jwks import VerificationKey
-from gateway.auth.keys import REREAD_SECONDS, IssuerKeys
+from gateway.auth.keys import IssuerKeys
 from gateway.model import Caller
 from gateway.problems import (
     IssuerUnavailable,
@@ -28,8 +28,6 @@ from gateway.rules import claims, jose
 # Counted in characters of tokens, because claims take memory as their tokens do.
 MAX_REMEMBERED_CHARACTERS = 32 * 1024 * 1024
 MAX_REFUSED = 256  # of 16 KiB at the most
-# No longer than until a missing key may be asked for again.
-REFUSED_SECONDS = REREAD_SECONDS
 UNKNOWN_ISSUER = "unknown"
 
 
@@ -210,8 +208,9 @@ class Authenticator:
         return caller
 
     def _bad_signature(self, token: str, verifier: IssuerVerifier) -> TokenSignature:
-        until = self._now() + REFUSED_SECONDS
-        self._refused[token] = (verifier, verifier.keys.generation, until)
+        # Until the issuer may be asked again whether it has another key.
+        keys = verifier.keys
+        self._refused[token] = (verifier, keys.generation, keys.reread_from)
         return TokenSignature()
 
     def _remember(self, token: str, caller: Caller, ends: float, keys: IssuerKeys) -> None:

@@ -24,6 +24,8 @@ from gateway.rules import tracing
 if TYPE_CHECKING:
     from gateway.front import Front, Regime
 
+# An answer is kept as long as its head is; larger ones take little of the time that they take.
+_LARGEST_BYTES = 8 * 1024
 # They make an answer its caller's own; heads that hold them do not come again.
 _OWN_NAMES = ("X-Request-Id", "traceparent")
 _CHANGING = re.compile(
@@ -68,8 +70,9 @@ class Rote:
             return  # the team's rate is counted, and told, request by request
         shown = memo.reading.shown if memo.reading is not None else None
         token = None if shown is None else shown.token
-        template = _template(request.method, exchange, answer)
-        memo.lesson = Lesson(regime, token, exchange, template)
+        if len(answer.body or b"") <= _LARGEST_BYTES:
+            template = _template(request.method, exchange, answer)
+            memo.lesson = Lesson(regime, token, exchange, template)
 
     def repeat(self, lesson: Lesson, client: str | None) -> tuple[bytes, Exchange] | None:
         """The answer if it still holds, and its record; None says nothing."""

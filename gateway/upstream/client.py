@@ -95,18 +95,26 @@ class Upstream:
         Raises UpstreamOverloaded (nothing was sent), UpstreamUnreachable, UpstreamTimeout or
         UpstreamInvalidResponse. Redirects are answers like any other.
         """
-        response = await self._judged(call)
+        response = await self.open(call)
         try:
-            if response.status == 101:
-                response.close()
-                raise UpstreamInvalidResponse("OL Connect changed the protocol unasked.")
             yield response
         finally:
-            # An answer that was not read to its end must not go back to the pool.
-            if response.content.is_eof():
-                response.release()
-            else:
-                response.close()
+            self.end(response)
+
+    async def open(self, call: Call) -> Reply:
+        """As ``send``, for those who ``end`` the answer themselves."""
+        response = await self._judged(call)
+        if response.status == 101:
+            response.close()
+            raise UpstreamInvalidResponse("OL Connect changed the protocol unasked.")
+        return response
+
+    def end(self, response: Reply) -> None:
+        # An answer that was not read to its end must not go back to the pool.
+        if response.content.is_eof():
+            response.release()
+        else:
+            response.close()
 
     async def _judged(self, call: Call) -> Reply:
         """The answer, of which the breaker has been told; a body that broke off is not its fault.
