@@ -1,42 +1,30 @@
 """Who brought about which operation and which entity, and how each operation ended.
 
-Ownership never changes once written, so it is kept in memory after the first look-up; how an
-operation stands is always read from the store, which other processes may share.
+How an operation stands is always read from the store, which other processes may share.
 """
 
 import math
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any
 
-from cachetools import LRUCache
-
 from gateway.model import Kind, Status, Thing
 from gateway.operation import Operation
+from gateway.owners import Owners, operation_key
 from gateway.stores import Change, Put, Store
 
 _DAY = 86_400.0
 ENDED_SECONDS = _DAY
 """How long the end of an operation stays known (contract section 5)."""
 _RUNNING_SECONDS = 7 * _DAY
-# OL Connect's clean-up service removes what is older than some days; a month outlives it.
-_OWNERSHIP_SECONDS = 30 * _DAY
-_HOT_ENTRIES = 200_000
 _TEAMS = "teams"
 _MOST_TEAMS = 10_000
 # A store that has lost its contents learns again so soon which teams have operations running.
 _NOTED_SECONDS = 600.0
 
-_NAME_MARK = "="  # tells the name "8" from the number 8, whatever a name is folded into
 
-NOBODY = ""
-"""The owner of a file name that two teams have used: whose file it means, OL Connect alone knows.
-When the newest file of a name is cleaned away, the name means the one before it again."""
-
-
-class Ledger:
+class Ledger(Owners):
     """Ownership and outcome, over a store. ``now`` gives Unix time.
 
     ``ended`` is told of every operation's end once, by the process that saw it first, ``changed``
@@ -50,123 +38,18 @@ class Ledger:
         ended: Callable[[Operation], None] = lambda operation: None,
         changed: Callable[[Operation], None] = lambda operation: None,
     ) -> None:
-        self._store = store
+        super().__init__(store)
         self._now = now
         self._ended = ended
         self._changed = changed
-        self._owners: LRUCache[Thing, str] = LRUCache(_HOT_ENTRIES)
         self._teams: dict[str, float] = {}
-
-    # Ownership
-
-    def recall(self, thing: Thing) -> str | None:
-        """The owner, if it is known without asking the store."""
-        return self._owners.get(_plain(thing))
-
-    async def owners(self, things: Sequence[Thing]) -> list[str | None]:
-        """The owning team of each, None for what nobody is known to have brought about."""
-        plain = [_plain(thing) for thing in things]
-        found = [self._owners.get(thing) for thing in plain]
-        unknown = [index for index, owner in enumerate(found) if owner is None]
-        if not unknown:
-            return found
-        looked_up = await self._look_up([plain[index] for index in unknown])
-        for index, owner in zip(unknown, looked_up, strict=True):
-            found[index] = owner
-        return found
-
-    async def look_up(self, things: Sequence[Thing]) -> list[str | None]:
-        """As ``owners``, but always from the store: it takes as long whatever there is to find."""
-        return await self._look_up([_plain(thing) for thing in things])
-
-    async def _look_up(self, plain: Sequence[Thing]) -> list[str | None]:
-        values = await self._store.get_many([_owner_key(thing) for thing in plain])
-        owners = [
-            None if value is None else _owner_in(thing, value)
-            for thing, value in zip(plain, values, strict=True)
-        ]
-        for thing, owner in zip(plain, owners, strict=True):
-            if owner is not None:
-                self._remember(thing, owner)
-        return owners
-
-    async def owned(self, team: str, things: Sequence[Thing]) -> set[Thing]:
-        """Those of ``things`` that ``team`` brought about."""
-        owners = await self.owners(things)
-        return {thing for thing, owner in zip(things, owners, strict=True) if owner == team}
-
-    async def learn(self, team: str, things: Iterable[Thing]) -> None:
-        """Record what ``team`` brought about, but for operations, which are claimed.
-
-        What another team owns already stays theirs.
-        """
-        plain = dict.fromkeys(map(_plain, things))
-        new = [thing for thing in plain if self._owners.get(thing) != team]
-        if not new:
-            return
-        for name in filter(_is_file_name, new):
-            await self._learn_name(team, name)
-        objects = [thing for thing in new if not _is_file_name(thing)]
-        owners = await self.owners(objects)
-        free = [thing for thing, owner in zip(objects, owners, strict=True) if owner is None]
-        if not free:
-            return
-        await self._store.put_many(
-            {_owner_key(thing): team.encode() for thing in free}, _OWNERSHIP_SECONDS
-        )
-        for thing in free:
-            self._remember(thing, team)
-
-    def _remember(self, thing: Thing, owner: str) -> None:
-        # The owner of a name can change in another process; only what cannot change is kept.
-        if not (self._store.shared and _is_file_name(thing)):
-            self._owners[thing] = owner
-
-    # Names of files, which OL Connect gives to the newest file that bears them
-
-    async def _learn_name(self, team: str, name: Thing) -> None:
-        key = _owner_key(name)
-        owner = await self._store.put_if_absent(key, team.encode(), _OWNERSHIP_SECONDS)
-        if owner is None or owner.decode() == team:
-            self._remember(name, team)
-        else:
-            await self._set_name(name, NOBODY)
-
-    async def learn_file(self, team: str, file: Thing, name: str) -> None:
-        """Record an upload: the file's number, and the name it can be referred to from now on."""
-        await self._store.put(_name_key(file), name.encode(), _OWNERSHIP_SECONDS)
-        await self.learn(team, (file, Thing(Kind.FILE, name)))
-
-    async def dispute(self, name: str, *, unless: str | None) -> None:
-        """Take a name from every team but ``unless``: it may mean another file from here on."""
-        thing = _plain(Thing(Kind.FILE, name))
-        (owner,) = await self._look_up((thing,))
-        if (owner is None and unless is None) or owner not in (None, unless):
-            await self._set_name(thing, NOBODY)
-
-    async def forget_file(self, file: Thing) -> None:
-        """A file has been deleted: what its name means now was not brought about by the team."""
-        name = _plain(file)
-        if not _is_file_name(name):
-            written = await self._store.get(_name_key(file))
-            if written is None:
-                return
-            name = _plain(Thing(Kind.FILE, written.decode()))
-        if await self._look_up((name,)) != [NOBODY]:
-            await self._store.delete(_owner_key(name))
-            self._owners.pop(name, None)
-
-    async def _set_name(self, name: Thing, owner: str) -> None:
-        await self._store.put(_owner_key(name), owner.encode(), _OWNERSHIP_SECONDS)
-        self._remember(name, owner)
-
-    # Operations
 
     async def claim(self, operation: Operation, *changes: Change) -> None:
         """Record an operation that has begun, together with ``changes``, in one step."""
         team, noted = operation.team, self._noted(operation.team)
         await self._store.apply((_record(operation), *noted, *changes))
-        self._teams[team] = self._now()
+        if noted:
+            self._teams[team] = self._now()
         self._owners[Thing(Kind.OPERATION, operation.id)] = team
 
     def _noted(self, team: str) -> Sequence[Change]:
@@ -176,7 +59,7 @@ class Ledger:
         return (Put(f"team:{team}", team.encode(), _RUNNING_SECONDS + _NOTED_SECONDS, _TEAMS),)
 
     async def operation(self, id_: str) -> Operation | None:
-        value = await self._store.get(_operation_key(id_))
+        value = await self._store.get(operation_key(id_))
         return None if value is None else Operation.from_bytes(value)
 
     async def operations(self, team: str, *, limit: int) -> list[Operation]:
@@ -246,7 +129,7 @@ class Ledger:
     async def _change(
         self, id_: str, change: Callable[[Operation], Operation | None]
     ) -> Operation | None:
-        while (value := await self._store.get(_operation_key(id_))) is not None:
+        while (value := await self._store.get(operation_key(id_))) is not None:
             before = Operation.from_bytes(value)
             after = change(before)
             if after is None:
@@ -263,16 +146,12 @@ def _record(operation: Operation) -> Put:
     """An operation is where its owner is read as well, and is listed by how it stands."""
     ended, team = operation.ended, operation.team
     return Put(
-        _operation_key(operation.id),
+        operation_key(operation.id),
         operation.to_bytes(),
         ENDED_SECONDS if ended else _RUNNING_SECONDS,
         _ended(team) if ended else _running(team),
         operation.created,
     )
-
-
-def _operation_key(id_: str) -> str:
-    return f"operation:{id_}"
 
 
 def _ended(team: str) -> str:
@@ -285,35 +164,3 @@ def _running(team: str) -> str:
 
 def _age(operation: Operation) -> tuple[float, str]:
     return operation.created, operation.id
-
-
-def _plain(thing: Thing) -> Thing:
-    """One spelling for what OL Connect's database takes for the same."""
-    kind = thing.kind
-    if kind is not Kind.FILE and kind is not Kind.PRESET:
-        return thing
-    # A preset is a managed file under another name.
-    if thing.id.isascii() and thing.id.isdigit():
-        return thing if kind is Kind.FILE else Thing(Kind.FILE, thing.id)
-    # Databases compare names without regard to case, width and accents.
-    decomposed = unicodedata.normalize("NFKD", thing.id).casefold()
-    letters = (char for char in decomposed if not unicodedata.combining(char))
-    return Thing(Kind.FILE, _NAME_MARK + "".join(letters).strip())
-
-
-def _owner_key(thing: Thing) -> str:
-    if thing.kind is Kind.OPERATION:
-        return _operation_key(thing.id)
-    return f"owner:{thing.kind}:{thing.id}"
-
-
-def _owner_in(thing: Thing, value: bytes) -> str:
-    return Operation.from_bytes(value).team if thing.kind is Kind.OPERATION else value.decode()
-
-
-def _name_key(file: Thing) -> str:
-    return f"filename:{file.id}"
-
-
-def _is_file_name(plain: Thing) -> bool:
-    return plain.kind is Kind.FILE and plain.id.startswith(_NAME_MARK)

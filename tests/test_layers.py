@@ -23,7 +23,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("attempts", "recovery"),
     ("ownership", "limits", "learning", "bodies", "answers", "requestlog", "audit", "connections"),
     ("explain", "exposition", "hardening", "logs", "merging", "routelist", "sdnotify", "telemetry"),
-    ("cache", "ledger", "connect", "metrics"),
+    ("cache", "ledger", "owners", "connect", "metrics"),
     ("auth", "upstream", "stores"),
     ("rules",),
     ("catalogue", "settings", "exchange", "operation", "risks", "inbound"),

@@ -21,8 +21,7 @@ class Sweep:
     def __call__(self, connection: sqlite3.Connection, now: float) -> bool:
         """True if it is worth looking at the next slice soon."""
         rows = connection.execute(_LOOK, (now, self._next, SLICE)).fetchall()
-        # The shortest key behind the last one.
-        self._next = rows[-1][0] + b"\0" if len(rows) == SLICE else b""
+        self._next = rows[-1][0] if len(rows) == SLICE else b""
         expired = [(key, now) for key, is_expired in rows if is_expired]
         if expired:
             _delete(connection, expired)
