@@ -21,6 +21,9 @@ _TOO_SHORT_SECONDS = 5.0  # left of a token's life: not worth a request that may
 _CONFIRMED_SECONDS = 10.0
 _YOUNG_SECONDS = 10.0
 _FIRST_BACK_OFF_SECONDS = 1.0
+# A fifth of the time that logins have been refused: after twenty seconds of it the gateway is back
+# within five, and a password that stays wrong is tried once a minute.
+_BACK_OFF_GROWTH = 1.2
 _LONGEST_BACK_OFF_SECONDS = 60.0
 
 
@@ -139,7 +142,7 @@ class Account:
         except UpstreamCredentialRefused:
             self._observe(self.name, "refused")
             self._close_for(self._back_off)
-            self._back_off = min(2 * self._back_off, _LONGEST_BACK_OFF_SECONDS)
+            self._back_off = min(_BACK_OFF_GROWTH * self._back_off, _LONGEST_BACK_OFF_SECONDS)
             raise self._refused() from None
         except UpstreamOverloaded as error:
             self._observe(self.name, "limited")

@@ -12,7 +12,7 @@ from gateway.ledger import Ledger
 from gateway.model import Kind, Thing
 from gateway.simulator.record import RequestEntry
 from gateway.stores import open_store
-from tests.support.apart import Apart
+from tests.support.apart import FaultyApart
 from tests.support.stage import REST
 
 # Housekeeping looks for lost starts every five seconds, and OL Connect's clock is its own.
@@ -52,7 +52,7 @@ class Books:
         self.sent[digest(body)] = (method, path)
         return digest(body)
 
-    async def balance(self, stage: Apart) -> Counter[str]:
+    async def balance(self, stage: FaultyApart) -> Counter[str]:
         """Fails where they differ; returns how much there was to compare."""
         self._forms(stage)
         applied = self._bodies(stage)
@@ -63,13 +63,13 @@ class Books:
         known = sum(begun.get(key) in answers for key, answers in self.told.items())
         return Counter(begun=len(begun), known=known, applied=applied, files=len(self.uploaded))
 
-    def _forms(self, stage: Apart) -> None:
+    def _forms(self, stage: FaultyApart) -> None:
         """Nothing has reached OL Connect in another form than was authorised."""
         for entry in stage.simulator.record.requests:
             asked = f"{entry.method} {entry.raw_path}"
             assert FORMS.fullmatch(asked), asked
 
-    def _bodies(self, stage: Apart) -> int:
+    def _bodies(self, stage: FaultyApart) -> int:
         """No write twice, no answered one lost, and no part of one taken for the whole."""
         arrived: Counter[str] = Counter()
         for entry in stage.simulator.record.requests:
@@ -85,7 +85,7 @@ class Books:
             assert digest(content.read()) == expected, "kept something else"
         return arrived.total()
 
-    def _starts(self, stage: Apart) -> dict[str, str]:
+    def _starts(self, stage: FaultyApart) -> dict[str, str]:
         """Key to operation. None twice, and each as its caller was told."""
         begun: dict[str, str] = {}
         for entry in stage.simulator.record.requests:
@@ -105,7 +105,7 @@ def _took_effect(entry: RequestEntry) -> bool:
     return 200 <= entry.status < 300 or entry.fault == "drop_after_start"
 
 
-async def _found(stage: Apart, expected: Mapping[Thing, str]) -> None:
+async def _found(stage: FaultyApart, expected: Mapping[Thing, str]) -> None:
     """Each operation and file is its team's, by what the ledger says: soon, and nobody else's."""
     store = await open_store(stage.store_url, base=stage.folder)
     ledger, things = Ledger(store, time.time), list(expected)

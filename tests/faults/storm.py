@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 
 from tests.faults.books import Books
-from tests.support.apart import Apart
+from tests.support.apart import FaultyApart
 from tests.support.faulty import RECOVERY_SECONDS
 from tests.support.stage import Reply, TestCaller
 
@@ -49,7 +49,7 @@ class Team:
 class Storm:
     """``patience`` is how long callers wait; ``statuses`` are all answers so far, 0 for none."""
 
-    def __init__(self, stage: Apart, seed: int = 1) -> None:
+    def __init__(self, stage: FaultyApart, seed: int = 1) -> None:
         self.stage = stage
         self.chance = random.Random(seed)
         self.numbers = count(1)
@@ -125,10 +125,11 @@ class Storm:
         """Do everything once for each team until all of it works; returns how long that took."""
         began = monotonic()
         while not await self._all_works():
-            passed = monotonic() - began
-            assert passed < RECOVERY_SECONDS, f"after {passed:.1f} s: {self.statuses}"
+            assert monotonic() - began < RECOVERY_SECONDS, self.statuses
             await asyncio.sleep(0.05)
-        return monotonic() - began
+        passed = monotonic() - began
+        assert passed < RECOVERY_SECONDS, f"after {passed:.1f} s"
+        return passed
 
     async def _all_works(self) -> bool:
         for team in self.teams:

@@ -3,20 +3,31 @@
 import asyncio
 import resource
 import socket
+import sys
 from contextlib import suppress
+from pathlib import Path
 from time import monotonic
 
 import pytest
 
 from gateway.tasks import TaskSet
+from tests.support.apart import Apart
 from tests.support.faulty import descriptors, resident_bytes
-from tests.support.stage import REST, Stage
+from tests.support.stage import REST
 from tests.support.wire import Wire, head
 
 SLOW = 1000
 LIMIT = {"drain_timeout: 1s": "drain_timeout: 0s, max_connections_per_client: 5000"}
+MIB = 1024 * 1024
+# Until all hold what they can get. Hundreds of readers fill every buffer on the way first, and the
+# simulator, which shares its process with a thousand callers, takes its time for that.
+SETTLING_SECONDS = 3.0
+# Slow readers have what is on its way to them in memory, as many as there are connections.
+MORE_BYTES = 200 * MIB
 UPLOAD = f"{REST}/filestore/DataFile?filename=slow"
-LARGE = 64 * 1024 * 1024
+LARGE = 64 * MIB
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 
 
 class Slow:
@@ -25,11 +36,11 @@ class Slow:
     Those who send slowly are of the hurried caller's own team, those who read slowly of another.
     """
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Apart) -> None:
         number = stage.simulator.engine.add_zero_file("zeros.bin", LARGE).id
         length = f"Content-Length: {LARGE}"
         operators = stage.token("ol-operators")
-        self._port = stage.gateway.public.port
+        self._port = stage.serving.public
         self._beginnings = {
             "head": b"GET /api/v1/me HTTP/1.1\r\nHost: x\r\nX-Slow: ",
             "stranger's body": head("POST", UPLOAD, length),
@@ -61,13 +72,13 @@ class Slow:
             wire.writer.close()
 
 
-async def _worst_of_hundred(stage: Stage, seconds: float) -> float:
+async def _worst_of_hundred(stage: Apart, seconds: float) -> float:
     """The 99th percentile of a normal caller's durations while slow ones hold on."""
     caller, slow, tasks = stage.caller("ol-billing"), Slow(stage), TaskSet()
     durations: list[float] = []
     for number in range(SLOW):
         tasks.launch(slow.dawdle(number), name="slow")
-    await asyncio.sleep(2)  # until all hold what they can get
+    await asyncio.sleep(SETTLING_SECONDS)
     until = monotonic() + seconds
     while monotonic() < until:
         began = monotonic()
@@ -79,26 +90,27 @@ async def _worst_of_hundred(stage: Stage, seconds: float) -> float:
     return sorted(durations)[int(len(durations) * 0.99)]
 
 
-async def _judged(seconds: float) -> None:
+async def _judged(folder: Path, seconds: float) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < 3 * SLOW:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4 * SLOW), hard))
-    async with Stage(replace=LIMIT) as stage:
+    async with Apart(replace=LIMIT, folder=folder) as stage:
+        pid = stage.serving.pid
         await stage.caller("ol-billing").get("/entity/datasets")
-        files, memory = descriptors(), resident_bytes()
+        files, memory = descriptors(pid), resident_bytes(pid)
         worst = await _worst_of_hundred(stage, seconds)
-        print(f"99th percentile beside {SLOW} slow callers: {worst * 1000:.1f} ms")
+        more = resident_bytes(pid) - memory
+        print(f"beside {SLOW} slow callers: {worst * 1000:.1f} ms, {more / MIB:+.1f} MiB")
         assert worst < 0.1
-        await asyncio.sleep(0.2)
-        assert descriptors() <= files + 20
-        # Of caller, gateway and simulator together.
-        assert resident_bytes() < memory + 200 * 1024 * 1024
+        assert more < MORE_BYTES
+        await asyncio.sleep(0.5)
+        assert descriptors(pid) <= files + 20
 
 
-async def test_a_thousand_slow_callers_do_not_slow_down_another() -> None:
-    await _judged(4.0)
+async def test_a_thousand_slow_callers_do_not_slow_down_another(tmp_path: Path) -> None:
+    await _judged(tmp_path, 2.0)
 
 
 @pytest.mark.slow
-async def test_a_thousand_slow_callers_for_a_minute() -> None:
-    await _judged(60.0)
+async def test_a_thousand_slow_callers_for_a_minute(tmp_path: Path) -> None:
+    await _judged(tmp_path, 60.0)

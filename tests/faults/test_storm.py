@@ -11,7 +11,7 @@ import pytest
 from gateway.simulator.options import Options
 from tests.faults.storm import Storm
 from tests.faults.weather import WEATHER
-from tests.support.apart import Apart
+from tests.support.apart import FaultyApart
 from tests.support.faulty import descriptors, resident_bytes
 from tests.support.redis_server import RedisServer
 from tests.support.stage import USERS
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="lo
 @pytest.fixture
 async def storm(redis_server: RedisServer, tmp_path: Path) -> AsyncIterator[Storm]:
     options = Options(users=USERS, operation_seconds=0.02)
-    async with Apart(options=options, redis_port=redis_server.port, folder=tmp_path) as stage:
+    async with FaultyApart(options=options, redis_port=redis_server.port, folder=tmp_path) as stage:
         storm = Storm(stage)
         await storm.prepare()
         yield storm

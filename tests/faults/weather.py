@@ -131,7 +131,7 @@ WEATHER: dict[str, Weather] = {
     "dropped in the body": _trouble("drop_mid_body"),
     "error 500": _trouble("error", status=500),
     "error 503": _trouble("error", status=503),
-    "refused credential": _trouble("error", status=401),
+    "refused credential": _trouble("error", status=401, path="/(entity|filestore|workflow)/"),
     "ended token": _trouble("expire_token", every=100),
     "no HTTP": _trouble("garbage_head"),
     "callers leave": _callers_leave,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.faulty import FaultyStage
+from tests.support.stage import Stage
 
 ROOT = Path(__file__).resolve().parents[2]
 _PATIENCE_SECONDS = 30.0
@@ -61,8 +62,8 @@ class Serving:
 
 
 @dataclass
-class Apart(FaultyStage):
-    """``folder`` is for its configuration, its log and, without Redis, its store."""
+class Apart(Stage):
+    """``folder`` is for its configuration, its log and its store."""
 
     folder: Path = field(default_factory=Path)
 
@@ -74,18 +75,6 @@ class Apart(FaultyStage):
         self._stack.push_async_callback(self.serving.kill)
         await self.serving.start()
 
-    def text(self, **replace: str) -> str:
-        if not self.redis_port:
-            replace['store: "memory:"'] = 'store: "sqlite:store.db"'
-        return super().text(**replace)
-
-    @property
-    def store_url(self) -> str:
-        """The store's, past the proxy."""
-        if self.redis_port:
-            return f"redis://127.0.0.1:{self.redis_port}/0"
-        return f"sqlite:{self.folder / 'store.db'}"
-
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.serving.public}"
@@ -93,3 +82,13 @@ class Apart(FaultyStage):
     @property
     def admin_url(self) -> str:
         return f"http://127.0.0.1:{self.serving.admin}"
+
+
+@dataclass
+class FaultyApart(Apart, FaultyStage):
+    """With fault proxies. Needs Redis: its store can be looked into past the gateway."""
+
+    @property
+    def store_url(self) -> str:
+        """The store's, past the proxy."""
+        return f"redis://127.0.0.1:{self.redis_port}/0"
