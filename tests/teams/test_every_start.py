@@ -59,7 +59,7 @@ async def test_a_key_on_every_start(world: Any) -> None:
     assert requests.keys() == {row.name for row in CATALOGUE if row.starts}
     for name, (path, body) in requests.items():
         before = len(stage.simulator.record.operations)
-        options = {"data": body} if isinstance(body, bytes) else {"json": body}
+        options: dict[str, Any] = {"data": body} if isinstance(body, bytes) else {"json": body}
         options["headers"] = {"Idempotency-Key": name}
         first, second = [await caller.post(f"{WORKFLOW}{path}", **options) for _ in range(2)]
         assert (first.status, second.status) == (202, 202), f"{name}: {first}"
