@@ -230,6 +230,8 @@ class Supervisor:
                 return
             back_off = back_off or _FIRST_BACK_OFF_SECONDS
             self._workers[number] = await self._spawn()
+            if self._stopping:  # the order to stop came while it was being made
+                self._workers[number].order("stop")
 
     async def _collect(self) -> None:
         await asyncio.gather(*(worker_.collect() for worker_ in self._workers.values()))

@@ -44,7 +44,8 @@ async def examine(settings: Settings, now: Clock) -> Findings:
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[Upstream]:
-    upstream = Upstream(settings.upstream)
+    # By aiohttp's session: its errors say best why there is no connection.
+    upstream = Upstream(settings.upstream, express=False)
     try:
         yield upstream
     finally:
