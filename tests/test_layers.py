@@ -15,7 +15,7 @@ NO_IO = ("aiohttp", "asyncio", "time", "os", "random", "sqlite3", "socket", "red
 # Each may import from its own line and from those below it.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("cli", "__main__"),
-    ("run", "demo", "demopage", "doctor", "supervisor", "worker"),
+    ("run", "demo", "demopage", "doctor", "greeting", "supervisor", "worker"),
     ("app",),
     ("wiring",),
     ("public", "observe", "listener", "admin", "pipeline", "api", "rendering", "express"),

@@ -12,6 +12,7 @@ from aiohttp import web
 from gateway.doctor import Finding, Mark, examine
 from gateway.simulator.issuer import Fault
 from gateway.simulator.options import User
+from tests.support import tls
 from tests.support.stage import CONFIG, Stage, settings_of
 
 USERS = {"svc-print": User("print-pw"), "svc-archive": User("archive-pw")}
@@ -76,6 +77,33 @@ async def test_an_issuer_at_fault(stage: Stage, where: str, fault: Fault, text: 
     assert text in _of(await _findings(stage, {}), "issuer corporate", Mark.BAD)
 
 
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("http://127.0.0.1:9", "no connection"),
+        ("https://nowhere.invalid", "no address here"),
+    ],
+)
+async def test_an_issuer_that_is_not_there(stage: Stage, address: str, words: str) -> None:
+    findings = await _findings(stage, {stage.issuer.url: address})
+    assert words in _of(findings, "issuer corporate", Mark.BAD)
+
+
+async def test_certificates_that_nobody_here_knows(stage: Stage, tmp_path: Path) -> None:
+    files = tls.certificate(tmp_path)
+    async with tls.in_front_of(stage.issuer.url, files) as issuer:
+        findings = await _findings(stage, {stage.issuer.url: issuer})
+        assert "SSL_CERT_FILE" in _of(findings, "issuer corporate", Mark.BAD)
+    async with tls.in_front_of(stage.simulator.url, files) as upstream:
+        findings = await _findings(stage, {stage.simulator.url: upstream})
+        assert "upstream.tls.ca_file" in _of(findings, "OL Connect", Mark.BAD)
+        url = f'url: "{upstream}"'
+        trusting = f'{url}, tls: {{ca_file: "{files[0]}"}}'
+        findings = await _findings(stage, {stage.simulator.url: upstream, url: trusting})
+        assert "answers at https" in _of(findings, "OL Connect", Mark.GOOD)
+        assert "logged in" in _of(findings, "credential printing", Mark.GOOD)
+
+
 async def test_keys_that_no_allowed_algorithm_fits(stage: Stage) -> None:
     only = {"audiences: [olconnect]": "audiences: [olconnect], algorithms: [EdDSA]"}
     text = _of(await _findings(stage, only), "issuer corporate", Mark.BAD)
@@ -111,6 +139,17 @@ async def _own_address() -> str:
         except OSError:
             pytest.skip("this machine has no network")
         return str(probe.getsockname()[0])
+
+
+async def test_https_to_what_speaks_http(stage: Stage) -> None:
+    address = stage.simulator.url
+    findings = await _findings(stage, {address: address.replace("http:", "https:")})
+    assert "begin with http://?" in _of(findings, "OL Connect", Mark.BAD)
+
+
+async def test_something_else_answers_in_ol_connects_place(stage: Stage) -> None:
+    findings = await _findings(stage, {stage.simulator.url: stage.issuer.url})
+    assert "404" in _of(findings, "OL Connect", Mark.BAD)
 
 
 async def test_ol_connects_name_is_unknown(stage: Stage) -> None:

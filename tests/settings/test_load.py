@@ -43,7 +43,7 @@ def test_five_mistakes_at_once_in_the_order_of_the_file(
         f"{file}:5:40: upstream.conect_timeout: is not a known key; did you mean connect_timeout?",
         f"{file}:7:47: issuers.corporate.audiences: must not be empty",
         f"{file}:9:42: credentials.printing.password: "
-        "the environment variable that env names is not set",
+        "the environment variable named in env is not set",
         f"{file}:15:39: teams.billing.allow[0].endpoints[1]: matches no endpoint",
     ]
 
