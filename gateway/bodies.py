@@ -20,6 +20,7 @@ READ_LIMIT = 32 * 1024 * 1024
 _IDLE_SECONDS = 30.0
 _GRACE_SECONDS = 20.0
 _SLOWEST = 500  # bytes per second, of a caller who is waited for longer than that
+_FIRST_BYTES = 512
 _SPOOL_BYTES = 1024 * 1024
 
 
@@ -32,11 +33,24 @@ class CallerBody:
         self._limit = limit
         self.length = request.content_length
         self.exists = request.body_exists
+        self._first = request.complete or b""
+        self._invited = False
+        self._waited_seconds = 0.0
 
     def check_length(self) -> None:
         """Raises BodyTooLarge where the length is announced, before a byte of it is taken."""
         if self.length is not None and self.length > self._limit:
             raise self._too_large(self._limit)
+
+    async def begin(self) -> None:
+        """Wait for the first bytes, if there are any: a caller who sends none must not hold a
+        connection to OL Connect while it makes up its mind. Raises MalformedRequest.
+        """
+        while self.exists and len(self._first) < _FIRST_BYTES:
+            chunk = await self._next(len(self._first))
+            if not chunk:
+                return
+            self._first += chunk
 
     async def read(self, limit: int = READ_LIMIT) -> bytes:
         """The whole body. Raises BodyTooLarge, UnsupportedMediaType, MalformedRequest."""
@@ -78,48 +92,43 @@ class CallerBody:
         return file, digest.hexdigest()
 
     async def _chunks(self, limit: int) -> AsyncIterator[bytes]:
-        if not self.exists:
-            return
-        if self._request.complete is not None:
-            yield self._taken(self._request.complete, limit)
-            return
-        await self._invite()
-        content = self._request.content
-        received, waited_seconds = 0, 0.0
-        while True:
-            began = monotonic()
-            chunk = await self._next(content)
+        received = 0
+        while self.exists:
+            chunk, self._first = self._first, b""
+            chunk = chunk or await self._next(received)
             if not chunk:
                 return
             received += len(chunk)
-            # Of the time that the caller takes: one whom OL Connect keeps waiting is not slow.
-            waited_seconds += monotonic() - began
-            if waited_seconds > _GRACE_SECONDS and received < _SLOWEST * waited_seconds:
-                raise MalformedRequest("The body comes too slowly.")
             self._exchange.bytes_in += len(chunk)
             if received > limit:
                 raise self._too_large(limit)
             yield chunk
 
-    def _taken(self, body: bytes, limit: int) -> bytes:
-        self._exchange.bytes_in += len(body)
-        if len(body) > limit:
-            raise self._too_large(limit)
-        return body
-
-    async def _next(self, content: aiohttp.StreamReader) -> bytes:
+    async def _next(self, received: int) -> bytes:
+        """The next piece, empty at the end; ``received`` bytes have come before it."""
+        if self._request.complete is not None:
+            return b""
+        await self._invite()
+        began = monotonic()
         try:
             async with asyncio.timeout(_IDLE_SECONDS):
-                return await content.readany()
+                chunk = await self._request.content.readany()
         except TimeoutError as error:
             raise MalformedRequest("The body stopped coming.") from error
         except (aiohttp.ClientError, aiohttp.http_exceptions.HttpProcessingError) as error:
             raise MalformedRequest("The body broke off or is badly framed.") from error
+        # Of the time that the caller takes: one whom OL Connect keeps waiting is not slow.
+        self._waited_seconds += monotonic() - began
+        enough = _SLOWEST * self._waited_seconds
+        if chunk and self._waited_seconds > _GRACE_SECONDS and received + len(chunk) < enough:
+            raise MalformedRequest("The body comes too slowly.")
+        return chunk
 
     async def _invite(self) -> None:
         # RFC 9110 section 10.1.1: whoever speaks HTTP/1.0 would take the line for the answer.
-        if self._request.version < aiohttp.HttpVersion11:
+        if self._invited or self._request.version < aiohttp.HttpVersion11:
             return
+        self._invited = True
         if self._request.headers.get("Expect", "").lower() == "100-continue":
             await self._request.invite()
 

@@ -1,7 +1,7 @@
 """OL Connect, asked on a team's behalf: its turn, its credential, and the one safe repetition."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 
 from gateway.catalogue import PREFIX
 from gateway.problems import UpstreamCredentialRefused, UpstreamUnreachable
@@ -37,7 +37,8 @@ class Connect:
         """
         account = self._credentials.account(credential)
         self.upstream.breaker.check()  # before a place in the queue is taken
-        async with self._gate.slot(team), AsyncExitStack() as stack:
+        upstream = self.upstream
+        async with self._gate.slot(team):
             if not repeatable and account.doubtful:
                 await self._confirm(account)
             headers = call.headers
@@ -46,7 +47,7 @@ class Connect:
                 line = await account.line()
                 call.headers = [*headers, line]
                 try:
-                    response = await stack.enter_async_context(self.upstream.send(call))
+                    response = await upstream.open(call)
                 except UpstreamUnreachable:
                     if not (repetitions and call.sent and call.method in _HARMLESS):
                         raise
@@ -55,9 +56,12 @@ class Connect:
                     continue
                 if response.status not in _REFUSED:
                     account.confirm()
-                    yield response
+                    try:
+                        yield response
+                    finally:
+                        upstream.end(response)
                     return
-                await stack.aclose()
+                upstream.end(response)
                 if not (account.refuse(line, response.status) and repetitions):
                     raise UpstreamCredentialRefused
                 repetitions = 0

@@ -10,7 +10,7 @@ from gateway import answers, requests
 from gateway.bodies import READ_LIMIT
 from gateway.cache import CacheKey, Fetched, PropertyCache, Recalled
 from gateway.connect import Connect
-from gateway.exchange import Exchange
+from gateway.exchange import Exchange, Hit
 from gateway.front import Passage
 from gateway.model import Kind, Thing
 from gateway.requests import IDENTITY, Asked
@@ -43,10 +43,20 @@ class Facets:
         exchange = passage.exchange
         anew = caching.asks_anew(passage.header("Cache-Control"), passage.header("Pragma"))
         recalled = await self.read(passage, passage.named[0], passage.path, anew=anew)
+        if recalled.outcome == "hit":
+            exchange.hit = Hit(
+                self._key(passage, passage.named[0], passage.path),
+                recalled.fetched,
+                passage.team.owns,
+                passage.team.settings.limits.requests_per_second is not None,
+            )
         lines = list(recalled.fetched.lines)
         if recalled.fetched.status == 200:
             lines += cache_lines(recalled, anew=anew)
-            lines += [("ETag", recalled.etag)] if recalled.etag is not None else []
+        if recalled.etag is not None:
+            # OL Connect's own would be a second one, and knows nothing of If-None-Match here.
+            lines = [line for line in lines if line[0].lower() != "etag"]
+            lines.append(("ETag", recalled.etag))
         if recalled.outcome in ("hit", "coalesced", "stale"):
             exchange.source = "cache"
         wanted = passage.header("If-None-Match")
@@ -57,12 +67,14 @@ class Facets:
     async def read(self, passage: Passage, thing: Thing, path: str, *, anew: bool) -> Recalled:
         """One entity's list, at ``path`` of OL Connect. Raises what asking OL Connect raises."""
         team = passage.team
-        facet = path.rpartition("/")[2]
 
         async def fetch() -> Fetched:
             return await self._fetch(passage.exchange, team.name, team.credential, path)
 
-        return await self._cache.read(CacheKey(team.credential, thing, facet), fetch, no_cache=anew)
+        return await self._cache.read(self._key(passage, thing, path), fetch, no_cache=anew)
+
+    def _key(self, passage: Passage, thing: Thing, path: str) -> CacheKey:
+        return CacheKey(passage.team.credential, thing, path.rpartition("/")[2])
 
     async def _fetch(self, exchange: Exchange, team: str, credential: str, path: str) -> Fetched:
         # The same request whoever asks: what one caller is answered must fit all others.

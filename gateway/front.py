@@ -11,7 +11,7 @@ from aiohttp import HttpVersion10, HttpVersion11
 
 from gateway.auth.issuers import ConnectedIssuer
 from gateway.auth.tokens import Authenticator
-from gateway.catalogue import Endpoint, Role
+from gateway.catalogue import PREFIX, Endpoint, Role
 from gateway.catalogue.simplified import OPEN
 from gateway.exchange import UNMATCHED, Exchange
 from gateway.inbound import Inbound
@@ -42,6 +42,7 @@ class Reading:
     path: str
     raw_query: str
     recognition: Recognition
+    is_for_all: bool
     shown: Bearer | Basic | None
 
 
@@ -128,7 +129,7 @@ class Front:
         recognition = reading.recognition
         exchange.path, exchange.endpoint = reading.path, recognition.label
         shown, caller = reading.shown, None
-        if recognition.label not in _WITHOUT_TOKEN:
+        if not reading.is_for_all:
             if shown is None:
                 raise TokenMissing("Send the issuer's token as Authorization: Bearer.")
             if isinstance(shown, Bearer):
@@ -150,14 +151,14 @@ class Front:
         path, raw_query = self._form(request, exchange)
         recognition = self._routes.recognise(request.method, path)
         exchange.endpoint = recognition.label
-        shown = None
-        if recognition.label not in _WITHOUT_TOKEN:
+        shown, is_for_all = None, _is_for_all(recognition.label, path)
+        if not is_for_all:
             shown = presented(
                 request.headers.getall("Authorization", ()),
                 request.headers.getall("auth_token", ()),
                 login=recognition.label == LOGIN,
             )
-        return Reading(path, raw_query, recognition, shown)
+        return Reading(path, raw_query, recognition, is_for_all, shown)
 
     def _form(self, request: Inbound, exchange: Exchange) -> tuple[str, str]:
         _framing(request)
@@ -207,6 +208,14 @@ def _admission(passage: Passage, caller: Caller) -> Admission:
     return Admission(passage.regime, caller, admitted, named)
 
 
+def _is_for_all(label: str, path: str) -> bool:
+    """Also what is of neither face: that it does not exist tells nothing of them."""
+    if label == UNMATCHED:
+        return not f"{path}/".startswith(_FACES)
+    return label in _WITHOUT_TOKEN
+
+
 LOGIN = "authentication.login"
 _EVENTS = "api.get_operation_events"
+_FACES = (f"{PREFIX}/", "/api/v1/")
 _WITHOUT_TOKEN = frozenset(endpoint.name for endpoint in OPEN)

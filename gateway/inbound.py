@@ -49,6 +49,7 @@ class Memo:
 
     reading: Any = None
     admission: Any = None
+    lesson: Any = None
 
 
 class Inbound(Protocol):

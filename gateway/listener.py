@@ -83,6 +83,7 @@ class Connection(web_protocol.RequestHandler):
     remote: str | None = None
     head_deadline: asyncio.TimerHandle | None = None
     lane: "Lane | None" = None
+    unanswered: int = 0  # of the requests that aiohttp has read
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -110,7 +111,9 @@ class Connection(web_protocol.RequestHandler):
     def data_received(self, data: bytes) -> None:
         if data and self.lane is not None and not (data := self.lane.receive(data)):
             return
+        before = len(self._messages)
         super().data_received(data)
+        self.unanswered += len(self._messages) - before
         if not self.is_idle:
             self._end_deadline()
         elif self.head_deadline is None:
@@ -124,9 +127,13 @@ class Connection(web_protocol.RequestHandler):
     @property
     def is_idle(self) -> bool:
         """Whether nothing that was asked for is unanswered."""
-        if self.lane is not None and self.lane.is_busy:
-            return False
-        return not self._request_in_progress and not self._messages
+        return not self.unanswered and not (self.lane is not None and self.lane.is_busy)
+
+    async def _handle_request(self, *args: Any) -> tuple[web.StreamResponse, bool]:
+        try:
+            return await super()._handle_request(*args)
+        finally:
+            self.unanswered -= 1
 
     # For the express lane
 
@@ -140,16 +147,13 @@ class Connection(web_protocol.RequestHandler):
 
     @property
     def is_waiting(self) -> bool:
-        """Whether aiohttp has nothing to do here and would go on to a next request."""
-        waiter = self._waiter
-        return (
-            waiter is not None
-            and not waiter.done()
-            and not self._messages
-            and not self._close
-            and not self._force_close
-            and not self.server.is_draining
-        )
+        """Whether aiohttp has nothing to do here and would go on to a next request.
+
+        Not for a caller who does not take the answers it has got: aiohttp makes it wait.
+        """
+        if self.unanswered or self._close or self._force_close or self._paused:
+            return False
+        return not self.server.is_draining
 
     async def write(self, data: bytes) -> None:
         """Returns when the caller keeps up. Raises ConnectionError when there is none."""

@@ -16,6 +16,8 @@ from aiohttp import web
 from gateway import answers, rendering
 from gateway.budget import Budget
 from gateway.exchange import Exchange
+from gateway.express.heads import Head
+from gateway.express.rote import Rote
 from gateway.inbound import Inbound
 from gateway.listener import Request
 from gateway.metrics import Metrics
@@ -48,6 +50,7 @@ class Observer:
         proxies: Networks = (),
         audit: Callable[[Exchange], None] = lambda exchange: None,
         tracing: "Tracing | None" = None,
+        rote: Rote | None = None,
     ) -> None:
         self._handler = handler
         self._metrics = metrics
@@ -57,6 +60,7 @@ class Observer:
         self._origins = origins
         self._public_url = public_url
         self._tracing = tracing
+        self._rote = rote if tracing is None else None  # a span is begun by the journey
         self._budget = Budget()
         self._under_way: dict[Exchange, Inbound] = {}
 
@@ -70,12 +74,30 @@ class Observer:
         self._under_way[exchange] = request
         self._metrics.in_flight.inc()
         try:
-            return await self._answer(request, exchange)
+            answer = await self._answer(request, exchange)
+            if self._rote is not None:
+                self._rote.learn(request, exchange, answer)
+            return answer
         finally:
             del self._under_way[exchange]
             self._metrics.in_flight.dec()
             exchange.let_go()
             self._record(exchange)
+
+    def repeat(self, head: Head, client: str | None) -> bytes | None:
+        """The answer to what was answered before and has not changed; None says nothing."""
+        lesson = head.memo.lesson
+        if lesson is None or self._rote is None:
+            return None
+        if self._proxies:
+            forwarded_for = head.message.headers.get("X-Forwarded-For")
+            client = client_of(client, forwarded_for, self._proxies)
+        repeated = self._rote.repeat(lesson, client)
+        if repeated is None:
+            return None
+        said, exchange = repeated
+        self._record(exchange)
+        return said
 
     def expire(self) -> None:
         """The time to stop has come: whoever has no answer yet is refused now."""
@@ -129,6 +151,7 @@ class Observer:
         exchange = Exchange(
             "", "", perf_counter(), urandom(16).hex(), tracing.new(urandom(16), urandom(8))
         )
+        exchange.headers += _identifying(exchange)
         exchange.problem = problem
         answer = answers.problem(exchange, problem, self._public_url)
         self._record(exchange)
@@ -151,11 +174,8 @@ class Observer:
         exchange.origin = fields.get("Origin")
         exchange.client = client_of(request.remote, fields.get("X-Forwarded-For"), self._proxies)
         exchange.budget = self._budget
-        exchange.headers += [
-            ("X-Request-Id", request_id),
-            ("traceparent", traceparent),
-            *cors.for_answer(exchange.origin, self._origins),
-        ]
+        exchange.headers += _identifying(exchange)
+        exchange.headers += cors.for_answer(exchange.origin, self._origins)
         return exchange
 
     def _record(self, exchange: Exchange) -> None:
@@ -167,3 +187,7 @@ class Observer:
         self._metrics.record(exchange, seconds)
         self._requests.write(exchange, seconds)
         self._audit(exchange)
+
+
+def _identifying(exchange: Exchange) -> list[tuple[str, str]]:
+    return [("X-Request-Id", exchange.request_id), ("traceparent", exchange.traceparent)]

@@ -14,7 +14,6 @@ from gateway.connect import Connect
 from gateway.facets import Facets
 from gateway.front import Passage
 from gateway.learning import Learning, Told
-from gateway.limits import Limiter
 from gateway.ownership import Ownership
 from gateway.problems import (
     InvalidParameters,
@@ -43,7 +42,6 @@ class Journey:
         ownership: Ownership,
         learning: Learning,
         starts: Starts,
-        limiter: Limiter,
         facets: Facets,
         origins: Origins,
         max_body_bytes: int,
@@ -52,7 +50,6 @@ class Journey:
         self._ownership = ownership
         self._learning = learning
         self._starts = starts
-        self._limiter = limiter
         self._facets = facets
         self._origins = origins
         self._max_body_bytes = max_body_bytes
@@ -62,7 +59,7 @@ class Journey:
         role = passage.endpoint.role
         starts = role is Role.START and not requests.is_synchronous(passage)
         if starts:
-            await self._limiter.admit_start(passage.team.name, passage.team.settings.limits)
+            await self._admit(passage)
         await self._ownership.require(passage.team, passage.named)
         asked = await self._inspect(passage, starts=starts)
         if starts:
@@ -80,6 +77,10 @@ class Journey:
                 return await self._ask(passage, asked)
         return await self._ask(passage, asked)
 
+    async def _admit(self, passage: Passage) -> None:
+        team, key = passage.team, passage.header("Idempotency-Key")
+        await self._starts.admit(team.name, team.settings.limits, key)
+
     async def _inspect(self, passage: Passage, *, starts: bool) -> Asked:
         """Read the body where objects or presets stand in it, and judge by them as by the path."""
         body = CallerBody(passage.request, passage.exchange, self._max_body_bytes)
@@ -89,19 +90,21 @@ class Journey:
             presets, first = ids.presets([*passage.named, *asked.things]), passage.team
             passage.choose(policy.choose(passage.teams, passage.endpoint, presets))
             if starts and passage.team is not first:
-                await self._limiter.admit_start(passage.team.name, passage.team.settings.limits)
+                await self._admit(passage)
             # Another of the caller's teams may make the request than the path alone let in.
             await self._ownership.require(passage.team, passage.named)
         requests.scrutinise(passage, asked)
         passage.exchange.things += asked.things
         await self._ownership.require(passage.team, asked.things)
+        if asked.content is None:
+            await body.begin()
         return asked
 
     async def _start(self, passage: Passage, asked: Asked) -> answers.Answer:
         exchange = passage.exchange
         async with requests.start_of(passage, asked) as start:
             try:
-                answer = await self._starts.begin(start)
+                answer = await self._starts.begin(start, passage.team.settings.limits)
             finally:
                 exchange.upstream_seconds += start.call.seconds
         exchange.source = "gateway" if answer.replayed else "upstream"

@@ -18,6 +18,7 @@ from pydantic_core import from_json
 from gateway.attempts import Answer, Attempts
 from gateway.connect import Connect
 from gateway.ledger import Ledger
+from gateway.limits import Limiter
 from gateway.operation import Operation
 from gateway.problems import (
     IdempotencyInProgress,
@@ -31,6 +32,7 @@ from gateway.problems import (
 from gateway.recovery import Recovery
 from gateway.rules import headers, operations
 from gateway.rules.links import Origins
+from gateway.settings import Limits
 from gateway.stores import Store
 from gateway.tasks import TaskSet
 from gateway.upstream.call import Call
@@ -64,6 +66,7 @@ class Starts:
         *,
         store: Store,
         ledger: Ledger,
+        limiter: Limiter,
         connect: Connect,
         recovery: Recovery,
         origins: Origins,
@@ -74,6 +77,7 @@ class Starts:
         self._store = store
         self._ledger = ledger
         self._attempts = Attempts(store=store, ledger=ledger, recovery=recovery, started=started)
+        self._limiter = limiter
         self._connect = connect
         self._recovery = recovery
         self._origins = origins
@@ -81,11 +85,16 @@ class Starts:
         self._now = now
         self._started = started
 
-    async def begin(self, start: Start) -> Answer:
+    async def admit(self, team: str, limits: Limits, key: str | None) -> None:
+        """Raises TooManyOperations, but not for a known key, under which nothing is started."""
+        if key is None or await self._store.get(_idempotency_key(team, key)) is None:
+            await self._limiter.admit_start(team, limits)
+
+    async def begin(self, start: Start, limits: Limits) -> Answer:
         """Send a start once, or answer as the first one under the same key was answered.
 
-        Raises IdempotencyMismatch, IdempotencyInProgress, StoreUnavailable, or what asking OL
-        Connect raises, then with the member ``started``: "no" or "unknown".
+        Raises IdempotencyMismatch, IdempotencyInProgress, TooManyOperations, StoreUnavailable, or
+        what asking OL Connect raises, then with the member ``started``: "no" or "unknown".
         """
         idempotency = None
         if start.key is not None:
@@ -98,8 +107,12 @@ class Starts:
         )
         # A caller who leaves must not take along the only one who knows whom the operation is
         # for: the rest happens in a task of its own.
-        work = self._perform(start, attempt)
+        work = self._perform_within(limits, start, attempt)
         return await asyncio.shield(self._tasks.start(work, name="start"))
+
+    async def _perform_within(self, limits: Limits, start: Start, attempt: Operation) -> Answer:
+        async with self._limiter.starting(attempt.team, limits):
+            return await self._perform(start, attempt)
 
     async def _perform(self, start: Start, attempt: Operation) -> Answer:
         call, held = start.call, None

@@ -1,9 +1,12 @@
 """What tests of the whole gateway share."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.support.redis_server import RedisServer, running
 from tests.support.stage import Stage
 
 
@@ -11,3 +14,33 @@ from tests.support.stage import Stage
 async def stage() -> AsyncIterator[Stage]:
     async with Stage() as stage:
         yield stage
+
+
+@pytest.fixture(scope="session")
+def shared_redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    yield from running(tmp_path_factory.mktemp("redis"))
+
+
+@pytest.fixture
+def redis_server(shared_redis_server: RedisServer) -> RedisServer:
+    """Empty, and not to be stopped: other tests use it, too."""
+    shared_redis_server.flush()
+    return shared_redis_server
+
+
+@pytest.fixture
+def own_redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """For tests that stop it."""
+    yield from running(tmp_path)
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], object]], Awaitable[None]]:
+    """Waits for something to become true that announces itself in no other way."""
+
+    async def wait(condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(10):
+            while not condition():  # noqa: ASYNC110
+                await asyncio.sleep(0.002)
+
+    return wait

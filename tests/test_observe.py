@@ -89,12 +89,14 @@ async def test_refusals_and_operations_are_in_the_log(lines: list[dict[str, Any]
         )
         async with dial(stage.gateway.public.port) as wire:
             await wire.send(b"nonsense\r\n\r\n")
-            await wire.answer()
+            answer = await wire.answer()
     refused, _, started, malformed = lines
     assert (refused["operation_id"], refused["problem"]) == ("4711", "not_found")
     assert refused["endpoint"] == "all_in_one.get_progress"
     assert started["operation_id"] == operation
     assert (malformed["endpoint"], malformed["problem"]) == ("unmatched", "malformed_request")
+    assert answer.one("X-Request-Id") == malformed["request_id"]
+    assert answer.one("traceparent") == malformed["traceparent"]
 
 
 async def test_nothing_secret_is_logged(

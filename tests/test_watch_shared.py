@@ -1,47 +1,19 @@
 """Several processes on one store: one of them polls, all of them know."""
 
 import asyncio
-import shutil
-import socket
-import subprocess
-import time
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
-
-import pytest
 
 from gateway.app import Gateway
+from tests.support.redis_server import RedisServer
 from tests.support.stage import CONFIG, Stage, TestCaller
-
-REDIS_SERVER = shutil.which("redis-server")
-pytestmark = pytest.mark.skipif(REDIS_SERVER is None, reason="there is no redis-server")
 
 API = "/api/v1/operations"
 RUN = "/api/v1/pipelines/invoice"
 PACE_SECONDS = 0.05
 
 
-@pytest.fixture
-def redis_url(tmp_path: Path) -> Iterator[str]:
-    assert REDIS_SERVER is not None
-    path = tmp_path / "redis.sock"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [REDIS_SERVER, "--port", str(port), "--unixsocket", str(path), "--save", ""]
-    with subprocess.Popen([*command, "--dir", str(tmp_path)], stdout=subprocess.DEVNULL) as process:
-        try:
-            deadline = time.monotonic() + 10
-            while not path.exists() and time.monotonic() < deadline:
-                time.sleep(0.01)
-            yield f"redis://127.0.0.1:{port}/0"
-        finally:
-            process.kill()
-
-
-async def test_two_gateways_share_the_polls_of_one_operation(redis_url: str) -> None:
-    config = CONFIG.replace('store: "memory:"', f'store: "{redis_url}"')
+async def test_two_gateways_share_the_polls_of_one_operation(redis_server: RedisServer) -> None:
+    config = CONFIG.replace('store: "memory:"', f'store: "{redis_server.url}"')
     async with Stage(config) as stage:
         stage.simulator.options = replace(stage.simulator.options, operation_seconds=1.0)
         other = await Gateway.open(stage.settings())

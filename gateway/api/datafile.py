@@ -32,6 +32,7 @@ class DataFile:
 
 async def streamed(body: CallerBody, call: Call) -> DataFile:
     """As it comes; what breaks it off is left in ``call``. Raises InvalidParameters if empty."""
+    await body.begin()
     pieces = body.stream(call)
     first = await anext(pieces, b"")
     if not first:

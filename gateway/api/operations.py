@@ -66,8 +66,9 @@ class Operations:
         if wait is not None:
             operation = await self.watcher.until_ended(operation, wait)
             lines.append(("Preference-Applied", f"wait={wait}"))
+        else:
+            operation = await self.watcher.refreshed(operation)
         if not operation.ended:
-            self.watcher.take_interest(operation)
             lines.append(("Retry-After", "1"))
         return answers.json(passage.exchange, self.views.operation(operation), lines=lines)
 

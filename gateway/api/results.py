@@ -41,9 +41,9 @@ class Results:
 
     async def result(self, passage: Passage) -> answers.Answer:
         """Raises OperationRunning, and NotFound where the operation failed or was canceled."""
-        operation = await visible.find(self.ledger, passage, "get_result")
+        found = await visible.find(self.ledger, passage, "get_result")
+        operation = await self.watcher.refreshed(found)
         if not operation.ended:
-            self.watcher.take_interest(operation)
             raise OperationRunning(
                 f"The operation is at {operation.progress} %.",
                 headers={"Retry-After": "1"},

@@ -12,7 +12,6 @@ from gateway.attempts import Answer
 from gateway.catalogue import Endpoint
 from gateway.front import Passage
 from gateway.learning import problem_of
-from gateway.limits import Limiter
 from gateway.model import Kind, Status
 from gateway.operation import Operation
 from gateway.problems import Draining, NotFound, Problem, UpstreamOverloaded
@@ -29,7 +28,6 @@ _OVERLOADED = frozenset({429, 503})
 @dataclass(frozen=True, slots=True)
 class Starting:
     starts: Starts
-    limiter: Limiter
     watcher: Watcher
     views: Views
     results: Results
@@ -38,13 +36,14 @@ class Starting:
         """Raises TooManyOperations; Draining for who would wait for a result."""
         if wait_of(passage) and self.watcher.draining:
             raise Draining(headers={"Retry-After": "1"})
-        await self.limiter.admit_start(passage.team.name, passage.team.settings.limits)
+        team, key = passage.team, passage.header("Idempotency-Key")
+        await self.starts.admit(team.name, team.settings.limits, key)
 
     async def begin(self, passage: Passage, start: Start, refused: Refused) -> answers.Answer:
         """Start, and answer with the Operation: 202; or with its result: 200."""
         exchange = passage.exchange
         try:
-            answer = await self.starts.begin(start)
+            answer = await self.starts.begin(start, passage.team.settings.limits)
         finally:
             exchange.upstream_seconds += start.call.seconds
         operation = answer.operation

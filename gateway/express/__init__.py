@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Unpack
 from aiohttp.base_protocol import BaseProtocol
 
 from gateway.express.heads import Heads
-from gateway.express.lane import Handler, Lane
+from gateway.express.lane import Answerer, Lane
 from gateway.inbound import ParserLimits
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ __all__ = ["Lane", "lanes"]
 
 
 def lanes(
-    handler: Handler, fits: Callable[[str, str], bool], **limits: Unpack[ParserLimits]
+    answerer: Answerer, fits: Callable[[str, str], bool], **limits: Unpack[ParserLimits]
 ) -> "Callable[[Connection], Lane]":
     """What makes the lane of each connection of one listener in the running loop.
 
@@ -25,4 +25,4 @@ def lanes(
     parser that aiohttp uses on the same listener.
     """
     heads = Heads(BaseProtocol(asyncio.get_running_loop()), fits, **limits)
-    return lambda connection: Lane(connection, heads, handler)
+    return lambda connection: Lane(connection, heads, answerer)

@@ -17,9 +17,9 @@ from gateway.inbound import Memo, ParserLimits
 
 LARGEST_HEAD_BYTES = 16 * 1024
 LARGEST_BODY_BYTES = 64 * 1024
-_KNOWN_BYTES = 8 * 1024 * 1024
-# Besides its bytes: the parsed message with its fields, and what the journey keeps with it.
-_OVERHEAD_BYTES = 4 * 1024
+_KNOWN_BYTES = 16 * 1024 * 1024
+# Besides its bytes: the parsed message with its fields, and what is kept with it at the most.
+_OVERHEAD_BYTES = 12 * 1024
 _END = b"\r\n\r\n"
 _LENGTH = re.compile(r"[0-9]{1,6}")
 # An upgrade, or a body that waits to be asked for, is not plain.

@@ -5,34 +5,49 @@ answers keep the order of their requests.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gateway.answers import Answer, Whole
 from gateway.express import writing
 from gateway.express.boundary import Boundary
 from gateway.express.errand import Errand, begin
-from gateway.express.heads import Heads
+from gateway.express.heads import Head, Heads
 from gateway.express.request import Flow, PlainRequest
 
 if TYPE_CHECKING:
     from gateway.listener import Connection
 
-Handler = Callable[[PlainRequest], Coroutine[Any, Any, Answer]]
-
 # What a caller may send ahead while its last request is being answered.
 _HELD_BYTES = 64 * 1024
+
+
+class Answerer(Protocol):
+    """The way to the journey, and past it."""
+
+    def answer(self, request: PlainRequest) -> Coroutine[Any, Any, Answer]: ...
+
+    def repeat(self, head: Head, client: str | None) -> bytes | None:
+        """The answer if it is known by rote."""
 
 
 class Lane:
     """``receive`` gets all that comes; what it returns is for aiohttp."""
 
-    __slots__ = ("_boundary", "_connection", "_errand", "_handler", "_heads", "_held", "_is_paused")
+    __slots__ = (
+        "_answerer",
+        "_boundary",
+        "_connection",
+        "_errand",
+        "_heads",
+        "_held",
+        "_is_paused",
+    )
 
-    def __init__(self, connection: "Connection", heads: Heads, handler: Handler) -> None:
+    def __init__(self, connection: "Connection", heads: Heads, answerer: Answerer) -> None:
         self._connection = connection
         self._heads = heads
-        self._handler = handler
+        self._answerer = answerer
         self._boundary = Boundary()
         self._errand: Errand[Answer] | None = None
         self._held = b""
@@ -51,7 +66,7 @@ class Lane:
         if boundary.is_reached and self._connection.is_waiting:
             read = self._heads.read(data)
             if read is not None:
-                self._begin(PlainRequest(self._connection, *read))
+                self._take(*read)
                 return b""
         boundary.pass_on(data)
         return data
@@ -60,6 +75,15 @@ class Lane:
         """The connection is lost, and with it the request under way."""
         if self._errand is not None:
             self._errand.cancel()
+
+    def _take(self, head: Head, body: bytes) -> None:
+        connection = self._connection
+        known = self._answerer.repeat(head, connection.remote)
+        if known is None:
+            self._begin(PlainRequest(connection, head, body))
+        elif connection.transport is not None:
+            connection.transport.write(known)
+            connection.stay_open()
 
     def _begin(self, request: PlainRequest) -> None:
         def waits(errand: Errand[Answer]) -> None:
@@ -71,7 +95,7 @@ class Lane:
 
         connection = self._connection
         try:
-            answer = begin(connection.loop, self._handler(request), waits)
+            answer = begin(connection.loop, self._answerer.answer(request), waits)
         except (Exception, asyncio.CancelledError):
             connection.force_close()
         else:

@@ -93,7 +93,7 @@ class Call:
         sub_task: str = "",
         ids_in_headers: bool = False,
     ) -> Operation:
-        return self.engine.start(
+        operation = self.engine.start(
             self.service,
             work,
             records=records,
@@ -102,6 +102,8 @@ class Call:
             sub_task=sub_task,
             ids_in_headers=ids_in_headers,
         )
+        self.entry.operation_id = operation.id
+        return operation
 
     def accepted(self, operation: Operation) -> wire.Answer:
         return wire.accepted(operation, self.base, self.request.host, self.options)

@@ -10,7 +10,10 @@ KEPT_ENTRIES = 20_000  # a soak must not fill the memory
 
 @dataclass(slots=True)
 class RequestEntry:
-    """``status`` stays 0 where the connection was dropped before an answer."""
+    """``status`` stays 0 where the connection was dropped before an answer.
+
+    ``operation_id`` is that of what the request began, answered or not.
+    """
 
     method: str
     raw_path: str
@@ -21,6 +24,7 @@ class RequestEntry:
     status: int = 0
     who: str = ""
     fault: str = ""
+    operation_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

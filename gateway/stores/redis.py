@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias, cast
 
 from redis.asyncio import BlockingConnectionPool, Connection, Redis, SSLConnection
@@ -30,7 +30,7 @@ PREFIX = redis_scripts.PREFIX.encode()
 
 SOCKET_TIMEOUT_SECONDS = 0.4
 DEADLINE_SECONDS = 0.9
-MAX_OPERATIONS = 32
+MAX_OPERATIONS = 16  # at a time; each of the two pools may come to hold as many connections
 MAX_CONNECTIONS = MAX_OPERATIONS + 16  # each subscription keeps one
 
 QUIET_SECONDS = 10.0
@@ -200,6 +200,13 @@ class _Attentive(Connection):
         if self._reader is not None and self._reader.exception() is not None:
             raise LostConnection("The pooled connection was reset.")
         return await super().can_read()
+
+    async def _send_packed_command(self, command: Iterable[bytes]) -> None:
+        try:
+            await super()._send_packed_command(command)
+        except RuntimeError as error:
+            # uvloop's word for a closed transport, to which asyncio writes without any.
+            raise LostConnection("The connection has been closed.") from error
 
 
 class _AttentiveTls(SSLConnection, _Attentive):

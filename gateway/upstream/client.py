@@ -1,5 +1,6 @@
 """One connection pool to OL Connect, and the translation of its failures into problems."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from time import monotonic, perf_counter
@@ -94,18 +95,26 @@ class Upstream:
         Raises UpstreamOverloaded (nothing was sent), UpstreamUnreachable, UpstreamTimeout or
         UpstreamInvalidResponse. Redirects are answers like any other.
         """
-        response = await self._judged(call)
+        response = await self.open(call)
         try:
-            if response.status == 101:
-                response.close()
-                raise UpstreamInvalidResponse("OL Connect changed the protocol unasked.")
             yield response
         finally:
-            # An answer that was not read to its end must not go back to the pool.
-            if response.content.is_eof():
-                response.release()
-            else:
-                response.close()
+            self.end(response)
+
+    async def open(self, call: Call) -> Reply:
+        """As ``send``, for those who ``end`` the answer themselves."""
+        response = await self._judged(call)
+        if response.status == 101:
+            response.close()
+            raise UpstreamInvalidResponse("OL Connect changed the protocol unasked.")
+        return response
+
+    def end(self, response: Reply) -> None:
+        # An answer that was not read to its end must not go back to the pool.
+        if response.content.is_eof():
+            response.release()
+        else:
+            response.close()
 
     async def _judged(self, call: Call) -> Reply:
         """The answer, of which the breaker has been told; a body that broke off is not its fault.
@@ -206,6 +215,14 @@ def _ending_with_its_connection(response: Reply) -> Iterator[None]:
         yield
     finally:
         closed.remove_done_callback(end)
+        # Once for each connection: a future that is told of a reset and never heard is reported.
+        closed.remove_done_callback(_hear)
+        closed.add_done_callback(_hear)
+
+
+def _hear(closed: "asyncio.Future[None]") -> None:
+    if not closed.cancelled():
+        closed.exception()
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import aiohttp
 
@@ -20,6 +21,9 @@ _TOO_SHORT_SECONDS = 5.0  # left of a token's life: not worth a request that may
 _CONFIRMED_SECONDS = 10.0
 _YOUNG_SECONDS = 10.0
 _FIRST_BACK_OFF_SECONDS = 1.0
+# A fifth of the time that logins have been refused: after twenty seconds of it the gateway is back
+# within five, and a password that stays wrong is tried once a minute.
+_BACK_OFF_GROWTH = 1.2
 _LONGEST_BACK_OFF_SECONDS = 60.0
 
 
@@ -71,7 +75,7 @@ class Account:
         Raises UpstreamCredentialRefused, or what keeps OL Connect from being asked.
         """
         if self.settings.kind == "basic":
-            return ("Authorization", self._basic())
+            return ("Authorization", self._basic)
         token = self._token
         if token is None or self._left(token) <= min(_TOO_SHORT_SECONDS, token.seconds / 2):
             token = await self._renew()
@@ -108,6 +112,7 @@ class Account:
             return False
         return self._now() - self._confirmed > _CONFIRMED_SECONDS
 
+    @cached_property
     def _basic(self) -> str:
         settings = self.settings
         return aiohttp.encode_basic_auth(
@@ -133,11 +138,11 @@ class Account:
 
     async def _fetch(self) -> Token:
         try:
-            token = await self._login(self._basic())
+            token = await self._login(self._basic)
         except UpstreamCredentialRefused:
             self._observe(self.name, "refused")
             self._close_for(self._back_off)
-            self._back_off = min(2 * self._back_off, _LONGEST_BACK_OFF_SECONDS)
+            self._back_off = min(_BACK_OFF_GROWTH * self._back_off, _LONGEST_BACK_OFF_SECONDS)
             raise self._refused() from None
         except UpstreamOverloaded as error:
             self._observe(self.name, "limited")

@@ -1,15 +1,33 @@
 """Who may use a connection to OL Connect next: the teams in turn, each in its own order."""
 
 import asyncio
-from collections import OrderedDict, deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections import Counter, OrderedDict, deque
 
 from gateway.problems import UpstreamOverloaded
 
+# A team may hold so many times the slots that are left: of a hundred one team gets ninety, the next
+# nine. However many slow readers a team has, others find a slot.
+_TIMES_WHAT_IS_LEFT = 9
+
+
+class _Slot:
+    # By hand: every request takes one, and a generator's context costs several times as much.
+    __slots__ = ("_gate", "_team")
+
+    def __init__(self, gate: "Gate", team: str) -> None:
+        self._gate = gate
+        self._team = team
+
+    async def __aenter__(self) -> None:
+        await self._gate._enter(self._team)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._gate._release(self._team)
+
 
 class Gate:
-    """``capacity`` slots. A team that queues a thousand requests delays another's next by one.
+    """``capacity`` slots. A team that queues a thousand requests delays another's next by one, and
+    none holds them all, where there are enough to share.
 
     A wait longer than ``patience_seconds``, or a queue of ``queue_limit`` requests, raises
     UpstreamOverloaded: a caller is better told early than held.
@@ -20,25 +38,33 @@ class Gate:
         self._patience_seconds = patience_seconds
         self._queue_limit = queue_limit
         self._waiting = 0
+        self._held: Counter[str] = Counter()
         # The teams that wait, in the order of their turns.
         self._queues: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
 
     def __repr__(self) -> str:
         return f"<gate free={self._free} waiting={self._waiting}>"
 
-    @asynccontextmanager
-    async def slot(self, team: str) -> AsyncIterator[None]:
-        if self._free and not self._waiting:
-            self._free -= 1
+    def slot(self, team: str) -> "_Slot":
+        """Held as ``async with``. Raises UpstreamOverloaded."""
+        return _Slot(self, team)
+
+    async def _enter(self, team: str) -> None:
+        if self._may_hold(team):
+            self._take(team)
         else:
             await self._queue(team)
-        try:
-            yield
-        finally:
-            self._release()
+
+    def _may_hold(self, team: str) -> bool:
+        return self._held[team] < _TIMES_WHAT_IS_LEFT * self._free
+
+    def _take(self, team: str) -> None:
+        self._free -= 1
+        self._held[team] += 1
 
     async def _queue(self, team: str) -> None:
-        if self._waiting >= self._queue_limit:
+        # Nor may a team fill the queue: its part may be as long as what is left to the others.
+        if len(self._queues.get(team, ())) >= self._queue_limit - self._waiting:
             raise _overloaded()
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queues.setdefault(team, deque()).append(turn)
@@ -47,27 +73,34 @@ class Gate:
             async with asyncio.timeout(self._patience_seconds):
                 await turn
         except TimeoutError:
-            self._give_up(turn)
+            self._give_up(team, turn)
             raise _overloaded() from None
         except asyncio.CancelledError:
-            self._give_up(turn)
+            self._give_up(team, turn)
             raise
 
-    def _give_up(self, turn: asyncio.Future[None]) -> None:
+    def _give_up(self, team: str, turn: asyncio.Future[None]) -> None:
         if turn.done() and not turn.cancelled():
-            self._release()  # the slot was handed over at the very moment of leaving
+            self._release(team)  # the slot was handed over at the very moment of leaving
 
-    def _release(self) -> None:
-        while self._queues:
-            team, queue = self._queues.popitem(last=False)
-            turn = queue.popleft()
-            if queue:
-                self._queues[team] = queue
+    def _release(self, team: str) -> None:
+        self._free += 1
+        self._held[team] -= 1
+        if not self._held[team]:
+            del self._held[team]
+        self._hand_out()
+
+    def _hand_out(self) -> None:
+        """Give what is free to the first in turn who may have it, until nobody who waits may."""
+        while (team := next(filter(self._may_hold, self._queues), None)) is not None:
+            turn = self._queues[team].popleft()
+            self._queues.move_to_end(team)
+            if not self._queues[team]:
+                del self._queues[team]
             self._waiting -= 1
             if not turn.done():
+                self._take(team)
                 turn.set_result(None)
-                return
-        self._free += 1
 
 
 def _overloaded() -> UpstreamOverloaded:

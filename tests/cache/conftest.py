@@ -1,9 +1,6 @@
 """Property caches over memory and over a real redis-server, with OL Connect's side at hand."""
 
 import logging
-import shutil
-import socket
-import subprocess
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -19,8 +16,8 @@ from gateway.model import Kind, Thing
 from gateway.settings import PropertiesCache
 from gateway.stores import Store, open_store
 from gateway.tasks import TaskSet
+from tests.support.redis_server import RedisServer
 
-REDIS_SERVER = shutil.which("redis-server")
 TEXT = (("Content-Type", "application/json"),)
 
 
@@ -35,71 +32,6 @@ class Clock:
 
     def advance(self, seconds: float) -> None:
         self.time += seconds
-
-
-class RedisServer:
-    """One redis-server without persistence, on a port of its own that it keeps when restarted."""
-
-    def __init__(self, directory: Path) -> None:
-        assert REDIS_SERVER is not None
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
-        self._command = [REDIS_SERVER, "--bind", "127.0.0.1", "--port", str(self.port)]
-        self._command += ["--save", "", "--appendonly", "no", "--dir", str(directory)]
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self.restart()
-
-    def restart(self) -> None:
-        self.process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 10
-        while not self._answers():
-            assert self.process.poll() is None, "redis-server ended at its start"
-            assert time.monotonic() < deadline, "redis-server does not answer"
-            time.sleep(0.01)
-
-    def stop(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-    def say(self, command: bytes) -> bytes:
-        with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
-            connection.sendall(command + b"\r\n")
-            return connection.recv(65536)
-
-    def _answers(self) -> bool:
-        try:
-            return self.say(b"PING") == b"+PONG\r\n"
-        except OSError:
-            return False
-
-
-def _running(directory: Path) -> Iterator[RedisServer]:
-    if REDIS_SERVER is None:
-        pytest.skip("redis-server is not installed: the shared cache is not tested")
-    server = RedisServer(directory)
-    try:
-        yield server
-    finally:
-        server.stop()
-
-
-@pytest.fixture(scope="session")
-def shared_redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    yield from _running(tmp_path_factory.mktemp("redis"))
-
-
-@pytest.fixture
-def redis_server(shared_redis_server: RedisServer) -> RedisServer:
-    """Empty, and not to be stopped."""
-    shared_redis_server.say(b"FLUSHALL")
-    return shared_redis_server
-
-
-@pytest.fixture
-def own_redis_server(tmp_path: Path) -> Iterator[RedisServer]:
-    """For tests that stop it."""
-    yield from _running(tmp_path)
 
 
 def key_of(

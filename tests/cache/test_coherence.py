@@ -222,7 +222,7 @@ def _shared_machine(redis_server: Any) -> type[Machine]:
         settle_seconds = 0.002
 
         def __init__(self) -> None:
-            redis_server.say(b"FLUSHALL")
+            redis_server.flush()
             super().__init__()
 
     return SharedMachine

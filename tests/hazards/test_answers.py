@@ -338,6 +338,15 @@ async def test_a_long_link_of_the_upstreams_is_accepted(peered: Stage, peer: Pee
     assert (answer.one("Link") or "").startswith("<http://gateway.test/rest/serverengine/entity")
 
 
+async def test_properties_have_one_etag(peered: Stage, peer: Peer) -> None:
+    peer.script = saying(_said('ETag: W/"theirs"', "Content-Length: 2", body=b"[]"))
+    caller, path = peered.caller("ol-operators"), "/entity/jobs/5/properties"
+    fresh, [tag] = await caller.get(path), (await caller.get(path)).headers.getall("ETag")
+    assert fresh.headers.getall("ETag") == [tag] != ['W/"theirs"']
+    unchanged = await caller.get(path, headers={"If-None-Match": tag})
+    assert (unchanged.status, unchanged.headers.getall("ETag")) == (304, [tag])
+
+
 async def test_slow_upstream_is_504_and_says_so(peer: Peer) -> None:
     async def script(asked: Asked) -> None:
         await asyncio.sleep(5)

@@ -130,6 +130,20 @@ async def test_a_slow_upload_is_not_taken_for_a_slow_upstream(peer: Peer) -> Non
     assert peer.asked[0].body == b"aaaaaa"
 
 
+async def test_an_upload_that_has_not_really_begun_takes_no_connection(
+    peered: Stage, peer: Peer
+) -> None:
+    """However many such callers there are, OL Connect's connections are for those who send."""
+    async with dial(peered.gateway.public.port) as wire:
+        token = peered.token("ol-operators")
+        await wire.send(head("POST", UPLOAD, "Content-Length: 600", token=token), b"a" * 100)
+        await asyncio.sleep(0.1)
+        assert peer.connections == 0
+        await wire.send(b"a" * 500)
+        assert (await wire.answer()).status == 200
+    assert peer.asked[0].body == b"a" * 600
+
+
 async def test_a_reader_who_takes_nothing_is_broken_off(
     monkeypatch: pytest.MonkeyPatch, stage: Stage
 ) -> None:

@@ -217,14 +217,16 @@ async def test_no_proxy_of_the_environment_gets_the_credentials(
         assert (await stage.caller().get(VERSION)).status == 200
 
 
-async def test_a_full_gate_answers_503_and_lets_others_through_afterwards() -> None:
+async def test_a_full_gate_answers_503_and_lets_others_through_afterwards(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Pitfall P23: whoever waits too long for a connection is told so."""
-    replace_ = {"read_timeout: 5s": "read_timeout: 1s, max_connections: 1"}
+    monkeypatch.setattr("gateway.wiring._GATE_PATIENCE_SECONDS", 0.5)
+    replace_ = {"read_timeout: 5s": "read_timeout: 5s, max_connections: 1"}
     async with Stage(replace=replace_) as stage:
         caller = stage.caller("ol-operators")
         assert (await caller.get(VERSION)).status == 200
-        # Longer than anybody waits, but shorter than the read timeout from its own begin.
-        stage.simulator.faults.add("slow_body", path=VERSION, seconds=2.5)
+        stage.simulator.faults.add("slow_body", path=VERSION, seconds=2.0)
         slow = asyncio.gather(*(caller.get(VERSION) for _ in range(3)))
         replies = await slow
         statuses = sorted(reply.status for reply in replies)

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import shutil
 import signal
 import socket
 import sys
@@ -19,6 +18,8 @@ import pytest
 from gateway.simulator.issuer import DemoIssuer
 from gateway.simulator.options import Options, User
 from gateway.simulator.server import Simulator
+from tests.support.redis_server import RedisServer
+from tests.support.stage import signing_keys
 
 REST = "/rest/serverengine"
 ROOT = Path(__file__).resolve().parents[2]
@@ -158,7 +159,8 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         simulator = Simulator(Options(users={"svc-print": User("print-pw")}))
         await simulator.start()
         stack.push_async_callback(simulator.stop)
-        issuer = DemoIssuer(audience="olconnect")
+        issuer = DemoIssuer(audience="olconnect", algorithms=())
+        issuer.keys = list(signing_keys())
         await issuer.start()
         stack.push_async_callback(issuer.stop)
         session = await stack.enter_async_context(aiohttp.ClientSession())
@@ -184,21 +186,8 @@ def free_port() -> int:
 
 
 @pytest.fixture
-async def redis_url(tmp_path: Path) -> AsyncIterator[str]:
-    """That of a redis-server without persistence."""
-    server = shutil.which("redis-server")
-    if server is None:
-        pytest.skip("redis-server is not installed")
-    port = free_port()
-    arguments = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", str(tmp_path)]
-    process = await asyncio.create_subprocess_exec(
-        server, *arguments, stdout=asyncio.subprocess.DEVNULL
-    )
-    try:
-        yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        process.kill()
-        await process.wait()
+def redis_url(redis_server: RedisServer) -> str:
+    return redis_server.url
 
 
 @pytest.fixture

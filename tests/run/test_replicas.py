@@ -20,6 +20,7 @@ import pytest
 from gateway.app import Gateway
 from gateway.simulator.faults import Fault
 from tests.cache.load import Load
+from tests.support.redis_server import RedisServer
 from tests.support.stage import settings_of
 
 ACTIONS = int(os.environ.get("OLGW_REPLICA_ACTIONS", "30000"))
@@ -27,36 +28,7 @@ ACTIONS = int(os.environ.get("OLGW_REPLICA_ACTIONS", "30000"))
 
 LONGEST_DELAY_SECONDS = 0.2
 
-pytestmark = [
-    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc"),
-    pytest.mark.skipif(shutil.which("redis-server") is None, reason="needs redis-server"),
-]
-
-
-class Redis:
-    """A redis-server that forgets everything when it is killed, and keeps its port."""
-
-    def __init__(self, folder: Path, port: int) -> None:
-        self.url = f"redis://127.0.0.1:{port}/0"
-        self._command = ["redis-server", "--bind", "127.0.0.1", "--port", str(port)]
-        self._command += ["--save", "", "--appendonly", "no", "--dir", str(folder)]
-
-    async def start(self) -> None:
-        self._process = await asyncio.create_subprocess_exec(
-            *self._command, stdout=asyncio.subprocess.DEVNULL
-        )
-
-    async def kill(self) -> None:
-        self._process.kill()
-        await self._process.wait()
-
-
-@pytest.fixture
-async def redis(tmp_path: Path, free_ports: Any) -> AsyncIterator[Redis]:
-    redis = Redis(tmp_path, free_ports(1)[0])
-    await redis.start()
-    yield redis
-    await redis.kill()
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 
 
 def _placed(world: Any, name: str, store: str, **values: Any) -> Any:
@@ -135,15 +107,17 @@ def _judge(load: Load) -> None:
     assert load.tally["write answered"] > load.number / 20, load.tally
 
 
-async def test_nobody_reads_what_is_older_than_an_answered_write(world: Any, redis: Redis) -> None:
-    async with _light_fleet(world, redis.url) as urls:
+async def test_nobody_reads_what_is_older_than_an_answered_write(
+    world: Any, own_redis_server: RedisServer
+) -> None:
+    async with _light_fleet(world, own_redis_server.url) as urls:
         _judge(await _under_trouble(world, urls, 700))
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
-async def test_nobody_does_for_long(world: Any, redis: Redis) -> None:
-    gateways = await _fleet(world, redis.url)
+async def test_nobody_does_for_long(world: Any, own_redis_server: RedisServer) -> None:
+    gateways = await _fleet(world, own_redis_server.url)
     load = await _under_trouble(world, [gateway.url for gateway in gateways], ACTIONS)
     _judge(load)
     assert load.tally["write of unknown fate"] > 10, load.tally
@@ -161,8 +135,10 @@ async def _recovered(load: Load, what: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-async def test_losses_under_load_bring_no_wrong_answer_and_pass(world: Any, redis: Redis) -> None:
-    gateways = await _fleet(world, redis.url)
+async def test_losses_under_load_bring_no_wrong_answer_and_pass(
+    world: Any, own_redis_server: RedisServer
+) -> None:
+    gateways = await _fleet(world, own_redis_server.url)
     load = Load(world, [gateway.url for gateway in gateways])
     async with asyncio.TaskGroup() as group:
         group.create_task(load.run(16, inf))
@@ -174,13 +150,13 @@ async def test_losses_under_load_bring_no_wrong_answer_and_pass(world: Any, redi
         await gateways[1].process.wait()
         await asyncio.sleep(0.5)
         port = gateways[1].url.rpartition(":")[2]
-        await _placed(world, "again", redis.url, port=port).serve()
+        await _placed(world, "again", own_redis_server.url, port=port).serve()
         await _recovered(load, "one of three replicas")
 
-        await redis.kill()
+        own_redis_server.stop()
         await asyncio.sleep(1)
         assert load.tally["read fwd=bypass"] > 20
-        await redis.start()
+        await asyncio.to_thread(own_redis_server.restart)
         await _recovered(load, "Redis")
         load.stop()
     print(dict(load.tally))

@@ -4,17 +4,13 @@ import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
 from gateway.stores import Put, Store, open_store
+from tests.support.redis_server import RedisServer
 
 Advance = Callable[[float], None]
-
-
-class _Server(Protocol):
-    def url(self, database: int = 0) -> str: ...
 
 
 @pytest.fixture(params=["memory:", "sqlite:store.db"])
@@ -85,8 +81,10 @@ async def test_what_has_expired_is_in_no_list(store: Store, advance: Advance) ->
     assert await store.count("s") == 0
 
 
-async def test_redis_expires_keys_and_what_is_listed(redis_server: _Server, tmp_path: Path) -> None:
-    store = await open_store(redis_server.url(5), base=tmp_path)
+async def test_redis_expires_keys_and_what_is_listed(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    store = await open_store(redis_server.database(5), base=tmp_path)
     await store.apply([Put("a", b"1", 0.03), _listed("long", 1, 60), _listed("short", 2, 0.03)])
     try:
         assert await store.count("s") == 2

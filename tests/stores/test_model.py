@@ -3,7 +3,6 @@
 import asyncio
 import tempfile
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -12,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from hypothesis.stateful import run_state_machine_as_test as run_machine
 
 from gateway.stores import Change, Delete, Put, Store, open_store
+from tests.support.redis_server import RedisServer
 
 KEYS = st.sampled_from(["a", "b", "\udcff"])
 VALUES = st.sampled_from([b"", b"1", b"-7", b"\x00\xff"])
@@ -21,11 +21,6 @@ TTLS = st.sampled_from([5.0, 10.0])
 CHANGES = st.builds(Put, KEYS, VALUES, TTLS, LISTS, SCORES) | st.builds(Delete, KEYS)
 # Redis keeps its own time, which no test moves: there, everything lives longer than the test.
 LONG = 1000.0
-
-
-class _Server(Protocol):
-    def url(self, database: int = 0) -> str: ...
-    def flush(self) -> None: ...
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -150,9 +145,9 @@ def test_store_behaves_like_a_dictionary(url: str) -> None:
     run_machine(machine, settings=SMALL)
 
 
-def test_redis_behaves_like_a_dictionary(redis_server: _Server) -> None:
+def test_redis_behaves_like_a_dictionary(redis_server: RedisServer) -> None:
     class RedisMachine(StoreMachine):
-        url = redis_server.url()
+        url = redis_server.url
         moves_time = False
 
         def __init__(self) -> None:

@@ -1,29 +1,18 @@
 """Redis goes away and comes back."""
 
 import asyncio
-import os
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
 from gateway.problems import StoreUnavailable
 from gateway.stores import MAY_HAVE_MISSED, Put, Store, StoreUnusable, open_store
 from gateway.stores.redis import RedisStore
-
-
-class _Server(Protocol):
-    process: subprocess.Popen[bytes]
-
-    def url(self, database: int = 0) -> str: ...
-    def stop(self) -> None: ...
-    def restart(self) -> None: ...
+from tests.support.redis_server import RedisServer
 
 
 async def _next(subscription: AsyncGenerator[bytes, None]) -> bytes:
@@ -45,13 +34,15 @@ OPERATIONS: dict[str, Callable[[Store], Awaitable[object]]] = {
 
 
 @pytest.fixture
-async def store(own_redis_server: _Server, tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await open_store(own_redis_server.url(), base=tmp_path)
+async def store(own_redis_server: RedisServer, tmp_path: Path) -> AsyncIterator[Store]:
+    opened = await open_store(own_redis_server.url, base=tmp_path)
     yield opened
     await opened.close()
 
 
-async def test_every_operation_survives_a_restart(store: Store, own_redis_server: _Server) -> None:
+async def test_every_operation_survives_a_restart(
+    store: Store, own_redis_server: RedisServer
+) -> None:
     for operation in OPERATIONS.values():
         await operation(store)
     own_redis_server.stop()
@@ -67,7 +58,7 @@ async def test_every_operation_survives_a_restart(store: Store, own_redis_server
 
 
 async def test_a_restart_between_two_operations_goes_unnoticed(
-    store: Store, own_redis_server: _Server
+    store: Store, own_redis_server: RedisServer
 ) -> None:
     await asyncio.gather(*(store.get("a") for _ in range(5)), store.increment("n", 1, 60))
     own_redis_server.stop()
@@ -79,22 +70,24 @@ async def test_a_restart_between_two_operations_goes_unnoticed(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGSTOP")
 async def test_a_silent_redis_is_unavailable_within_a_second(
-    store: Store, own_redis_server: _Server
+    store: Store, own_redis_server: RedisServer
 ) -> None:
     await store.increment("n", 1, 60)
-    os.kill(own_redis_server.process.pid, signal.SIGSTOP)
+    own_redis_server.pause()
     started = time.monotonic()
     operations = (store.get("a"), store.increment("n", 1, 60), store.listed("s", limit=1))
     outcomes = await asyncio.gather(*operations, return_exceptions=True)
     assert time.monotonic() - started < 1
     assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 3
-    os.kill(own_redis_server.process.pid, signal.SIGCONT)
+    own_redis_server.go_on()
     await store.ping()
     # Redis reads what was sent while it stood still: counted once, never twice.
     assert await store.increment("n", 1, 60) == 3
 
 
-async def test_a_subscription_returns_and_says_so(store: Store, own_redis_server: _Server) -> None:
+async def test_a_subscription_returns_and_says_so(
+    store: Store, own_redis_server: RedisServer
+) -> None:
     async with asyncio.timeout(10), aclosing(store.subscribe("c")) as subscription:
         assert await anext(subscription) == MAY_HAVE_MISSED
         await store.publish("c", b"1")
@@ -108,9 +101,9 @@ async def test_a_subscription_returns_and_says_so(store: Store, own_redis_server
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGSTOP")
 async def test_a_subscription_leaves_a_connection_that_fell_silent(
-    own_redis_server: _Server,
+    own_redis_server: RedisServer,
 ) -> None:
-    store = RedisStore(own_redis_server.url(), quiet_seconds=0.02)
+    store = RedisStore(own_redis_server.url, quiet_seconds=0.02)
     async with asyncio.timeout(10), aclosing(store.subscribe("c")) as subscription:
         assert await anext(subscription) == MAY_HAVE_MISSED
         waiting = asyncio.gather(_next(subscription))
@@ -118,10 +111,10 @@ async def test_a_subscription_leaves_a_connection_that_fell_silent(
         await asyncio.wait([waiting], timeout=0.2)
         await store.publish("c", b"1")
         assert list(await waiting) == [b"1"]
-        os.kill(own_redis_server.process.pid, signal.SIGSTOP)
+        own_redis_server.pause()
         waiting = asyncio.gather(_next(subscription))
         await asyncio.wait([waiting], timeout=0.2)
-        os.kill(own_redis_server.process.pid, signal.SIGCONT)
+        own_redis_server.go_on()
         assert list(await waiting) == [MAY_HAVE_MISSED]
     await store.close()
 
@@ -143,10 +136,10 @@ async def test_nobody_starves_when_all_connections_are_busy(store: Store) -> Non
 
 
 async def test_two_stores_see_each_other(
-    store: Store, own_redis_server: _Server, tmp_path: Path
+    store: Store, own_redis_server: RedisServer, tmp_path: Path
 ) -> None:
-    other = await open_store(own_redis_server.url(), base=tmp_path)
-    elsewhere = await open_store(own_redis_server.url(1), base=tmp_path)
+    other = await open_store(own_redis_server.url, base=tmp_path)
+    elsewhere = await open_store(own_redis_server.database(1), base=tmp_path)
     async with aclosing(other.subscribe("c")) as subscription:
         assert await anext(subscription) == MAY_HAVE_MISSED
         await store.put("a", b"1", 60)
@@ -161,10 +154,10 @@ async def test_two_stores_see_each_other(
 
 
 async def test_a_store_opens_before_its_redis_does(
-    own_redis_server: _Server, tmp_path: Path
+    own_redis_server: RedisServer, tmp_path: Path
 ) -> None:
     own_redis_server.stop()
-    store = await open_store(own_redis_server.url(), base=tmp_path)
+    store = await open_store(own_redis_server.url, base=tmp_path)
     with pytest.raises(StoreUnavailable):
         await store.ping()
     own_redis_server.restart()

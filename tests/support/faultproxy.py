@@ -63,8 +63,9 @@ class FaultProxy:
         self._server.close()
         self.reset()
 
-    def reset(self) -> None:
-        for writer in list(self._writers):
+    def reset(self, most: int | None = None) -> None:
+        """All connections, or so many of them."""
+        for writer in list(self._writers)[:most]:
             _reset(writer)
 
     async def close(self) -> None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from os import listdir
 from pathlib import Path
 from time import monotonic
+from typing import Self
 
-from gateway.settings import Settings
 from tests.support.faultproxy import FaultProxy
 from tests.support.stage import REST, Reply, Stage
 
@@ -23,7 +23,7 @@ class FaultyStage(Stage):
     keys: FaultProxy = field(default_factory=FaultProxy)
     redis: FaultProxy = field(default_factory=FaultProxy)
 
-    async def __aenter__(self) -> "FaultyStage":
+    async def __aenter__(self) -> Self:
         for proxy in self._proxies():
             await proxy.listen()
         await super().__aenter__()
@@ -37,7 +37,7 @@ class FaultyStage(Stage):
     def _proxies(self) -> tuple[FaultProxy, ...]:
         return (self.upstream, self.keys, self.redis)
 
-    def settings(self, **replace: str) -> Settings:
+    def text(self, **replace: str) -> str:
         self.upstream.target = self.simulator.port
         self.keys.target = int(self.issuer.url.rpartition(":")[2])
         self.redis.target = self.redis_port
@@ -49,7 +49,7 @@ class FaultyStage(Stage):
         }
         if self.redis_port:
             changes['store: "memory:"'] = f'store: "redis://127.0.0.1:{self.redis.port}/0"'
-        return super().settings(**changes, **replace)
+        return super().text(**changes, **replace)
 
     def as_authorised(self, *forms: tuple[str, str]) -> None:
         """Whatever reached OL Connect is one of these, byte for byte, or the gateway's own."""
@@ -79,13 +79,13 @@ async def recovers(ask: Callable[[], Awaitable[Reply]], seconds: float = RECOVER
         await asyncio.sleep(0.05)
 
 
-def descriptors() -> int:
-    """Open descriptors of this process: gateway, simulator, proxies and callers together."""
-    return len(listdir("/proc/self/fd"))
+def descriptors(pid: int | str = "self") -> int:
+    """Open descriptors of a process; of this one, which is simulator, proxies and callers, too."""
+    return len(listdir(f"/proc/{pid}/fd"))
 
 
-def resident_bytes() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
+def resident_bytes(pid: int | str = "self") -> int:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * 4096
 
 

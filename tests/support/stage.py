@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 from yarl import URL
@@ -13,7 +14,8 @@ from yarl import URL
 from gateway.app import Gateway
 from gateway.catalogue import ENDPOINTS
 from gateway.settings import Settings, Sources, parse
-from gateway.simulator.issuer import Client, DemoIssuer
+from gateway.settings.base import Record
+from gateway.simulator.issuer import Client, DemoIssuer, SigningKey, new_key
 from gateway.simulator.options import Options, User
 from gateway.simulator.server import Simulator
 from gateway.wiring import Clock
@@ -69,10 +71,44 @@ pipelines:
 USERS = {"svc-print": User("print-pw"), "svc-archive": User("archive-pw")}
 
 
+# Instead of the addresses that differ each time, so that a text is parsed once only.
+UPSTREAM, ISSUER = "http://127.0.0.1:65001", "http://127.0.0.1:65002"
+
+
 def settings_of(text: str, environ: Mapping[str, str] | None = None) -> Settings:
     folder = Path.cwd()
     sources = Sources(folder, environ or {})
     return parse(text.encode(), folder / "test.yaml", sources, known_endpoints=ENDPOINTS)
+
+
+_known: dict[str, Settings] = {}
+
+
+def _parsed(text: str) -> Settings:
+    settings = _known.get(text) or settings_of(text)
+    if not settings.files():
+        _known[text] = settings
+    return settings
+
+
+def _moved(value: Any, moves: Mapping[str, str]) -> Any:
+    """A part of a configuration with other addresses in it."""
+    if isinstance(value, str):
+        for old, new in moves.items():
+            value = value.replace(old, new)
+    elif isinstance(value, tuple):
+        value = tuple(_moved(one, moves) for one in value)
+    elif isinstance(value, Mapping):
+        value = {name: _moved(one, moves) for name, one in value.items()}
+    elif isinstance(value, Record):
+        return value.model_copy(update={name: _moved(one, moves) for name, one in value})
+    return value
+
+
+@cache
+def signing_keys() -> tuple[SigningKey, ...]:
+    """One set for all tests of a process: to make them takes longer than all else of a stage."""
+    return tuple(new_key(algorithm) for algorithm in ("RS256", "ES256"))
 
 
 @dataclass
@@ -84,17 +120,17 @@ class Stage:
     options: Options = field(default_factory=lambda: Options(users=USERS, operation_seconds=0.05))
     clock: Clock = field(default_factory=Clock)
 
-    async def __aenter__(self) -> "Stage":
+    async def __aenter__(self) -> Self:
         self._stack = AsyncExitStack()
         self.simulator = Simulator(self.options)
         await self.simulator.start()
         self._stack.push_async_callback(self.simulator.stop)
         clients = {"robot": Client("robot-secret", {"groups": ["ol-billing"]})}
-        self.issuer = DemoIssuer(clients, audience="olconnect", now=self.clock.now)
+        self.issuer = DemoIssuer(clients, audience="olconnect", algorithms=(), now=self.clock.now)
+        self.issuer.keys = list(signing_keys())
         await self.issuer.start()
         self._stack.push_async_callback(self.issuer.stop)
-        self.gateway = await Gateway.open(self.settings(), self.clock)
-        self._stack.push_async_callback(self.gateway.close)
+        await self._open_gateway()
         self.session = await self._stack.enter_async_context(
             aiohttp.ClientSession(auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar())
         )
@@ -108,12 +144,27 @@ class Stage:
     ) -> None:
         await self._stack.aclose()
 
+    async def _open_gateway(self) -> None:
+        self.gateway = await Gateway.open(self.settings(), self.clock)
+        self._stack.push_async_callback(self.gateway.close)
+
     def settings(self, **replace: str) -> Settings:
+        real = {UPSTREAM: self.simulator.url, ISSUER: self.issuer.url}
+        text = self.config.format(upstream=UPSTREAM, issuer=ISSUER)
+        for pair in {**self.replace, **replace}.items():
+            old, new = _moved(pair, {url: stand_in for stand_in, url in real.items()})
+            assert old in text, f"{old!r} is not in the configuration"
+            text = text.replace(old, new)
+        settings: Settings = _moved(_parsed(text), real)
+        return settings
+
+    def text(self, **replace: str) -> str:
+        """The configuration as a file would have it."""
         text = self.config.format(upstream=self.simulator.url, issuer=self.issuer.url)
         for old, new in {**self.replace, **replace}.items():
             assert old in text, f"{old!r} is not in the configuration"
             text = text.replace(old, new)
-        return settings_of(text)
+        return text
 
     @property
     def url(self) -> str:
@@ -128,6 +179,13 @@ class Stage:
 
     def caller(self, *groups: str, **claims: Any) -> "TestCaller":
         return TestCaller(self, self.token(*groups, **claims))
+
+    async def end_of(self, service: str, operation: str) -> None:
+        """Wait until an operation has ended at OL Connect, without the gateway's knowing."""
+        path = f"/workflow/{service}/getResult/{operation}"
+        account = {"Authorization": aiohttp.encode_basic_auth("svc-print", "print-pw")}
+        async with self.session.post(self.simulator.url + REST + path, headers=account) as response:
+            assert response.status == 200
 
     def requests(self, path: str = "") -> list[Any]:
         """What reached the simulator, logins left out, with ``path`` in its raw path."""

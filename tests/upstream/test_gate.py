@@ -1,6 +1,8 @@
 """Connections to OL Connect are shared out fairly, and nobody waits for ever."""
 
 import asyncio
+import random
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -64,3 +66,53 @@ async def test_no_slot_is_lost_when_waiters_leave() -> None:
         async with gate.slot("a"), gate.slot("b"):
             assert "free=0" in repr(gate)
     assert "free=2 waiting=0" in repr(gate)
+
+
+async def test_no_team_holds_all_slots_and_another_gets_one_at_once() -> None:
+    gate, order, tasks = Gate(20, 1.0, 100), list[str](), TaskSet()
+    async with AsyncExitStack() as greedy:
+        for _ in range(18):
+            await greedy.enter_async_context(gate.slot("greedy"))
+        waiting = tasks.start(_hold(gate, "greedy", order))
+        await asyncio.sleep(0)
+        assert not order
+        await _hold(gate, "modest", order)
+        assert order == ["modest"]
+    await waiting
+    assert "free=20 waiting=0" in repr(gate)
+
+
+async def test_no_team_fills_the_queue() -> None:
+    gate, order, tasks = Gate(1, 1.0, 10), list[str](), TaskSet()
+    async with gate.slot("first"):
+        waiting = [tasks.start(_hold(gate, "greedy", order)) for _ in range(20)]
+        await asyncio.sleep(0)
+        waiting.append(tasks.start(_hold(gate, "modest", order)))
+        await asyncio.sleep(0)
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert order.count("greedy") == 5
+    assert order.index("modest") == 1
+    assert sum(isinstance(one, UpstreamOverloaded) for one in outcomes) == 15
+
+
+async def _comes_and_goes(gate: Gate, team: str, chance: random.Random) -> None:
+    try:
+        async with asyncio.timeout(chance.choice([0.0, 0.001, 1.0])), gate.slot(team):
+            await asyncio.sleep(chance.choice([0.0, 0.0, 0.001]))
+    except (TimeoutError, UpstreamOverloaded):
+        pass
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_whoever_comes_and_goes_the_slots_are_all_there_in_the_end(seed: int) -> None:
+    chance = random.Random(seed)
+    gate, tasks = Gate(chance.choice([1, 3, 15]), 0.001, 12), TaskSet()
+    visits = [tasks.start(_comes_and_goes(gate, chance.choice("abc"), chance)) for _ in range(100)]
+    for visit in chance.sample(visits, 30):
+        await asyncio.sleep(0)
+        visit.cancel()
+    await asyncio.gather(*visits, return_exceptions=True)
+    async with asyncio.timeout(1), gate.slot("d"):
+        pass
+    assert repr(gate) == repr(Gate(gate._free, 0.001, 12))
+    assert gate._free in (1, 3, 15)
