@@ -5,6 +5,7 @@ supervisor reads the configuration, hands it to the workers, and answers on the 
 """
 
 import asyncio
+import os
 import socket
 import sys
 import tempfile
@@ -201,6 +202,7 @@ class Supervisor:
             sys.executable,
             "-m",
             "gateway.worker",
+            str(os.getpid()),
             stdin=asyncio.subprocess.PIPE,
             # Ctrl-C is for the supervisor, which passes it on.
             start_new_session=True,

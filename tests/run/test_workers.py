@@ -18,9 +18,13 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway import admin, listener
+from gateway.app import Place
+from gateway.catalogue import ENDPOINTS
 from gateway.merging import Total, accumulated, part_of, read, snapshot
 from gateway.metrics import Metrics, Registry
+from gateway.settings import Address, load
 from gateway.supervisor import Worker
+from gateway.worker import framed
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="workers are POSIX")
 
@@ -132,12 +136,46 @@ async def _none_allows(world: Any, gateway: Any) -> bool:
 @posix
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 async def test_workers_end_when_their_supervisor_is_killed(world: Any, redis_url: str) -> None:
-    world.configure(workers=2, store=redis_url)
+    """Under load, and although somebody reads a stream that goes on and on."""
+    drained = {"drain_timeout: 10s": "drain_timeout: 1s"}
+    world.configure(drained, workers=2, store=redis_url)
     gateway = await world.serve()
     workers = _children(gateway.process.pid)
-    gateway.send(signal.SIGKILL)
-    await gateway.process.wait()
-    await world.eventually(lambda: _all_gone(workers))
+    file = world.simulator.engine.add_zero_file("slow.zeros", 2**20).id
+    world.simulator.faults.add("slow_body", path="filestore/file", seconds=120)
+    url = f"{gateway.url}/rest/serverengine/filestore/file/{file}"
+    tally, stop = Counter[str](), asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        callers = [group.create_task(_load(world, gateway, tally, stop)) for _ in range(4)]
+        async with world.session.get(url, headers=world.headers()) as download:
+            assert download.status == 200
+            gateway.send(signal.SIGKILL)
+            await gateway.process.wait()
+            # Long before the leash would be drawn: by themselves, because their orders have ended.
+            await world.eventually(lambda: _all_gone(workers), seconds=10)
+            with pytest.raises(aiohttp.ClientPayloadError):
+                await download.read()
+        stop.set()
+    assert all(caller.done() for caller in callers)
+    assert tally["200"] > 0
+
+
+@posix
+@pytest.mark.slow
+async def test_a_worker_that_misses_its_supervisors_end_is_ended(world: Any) -> None:
+    """Here its orders do not end, because somebody holds their other end."""
+    world.configure({"drain_timeout: 10s": "drain_timeout: 1s"})
+    gone = await asyncio.create_subprocess_exec("true")
+    await gone.wait()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "gateway.worker", str(gone.pid)), stdin=asyncio.subprocess.PIPE
+    )
+    assert process.stdin is not None
+    settings = load(world.config, known_endpoints=ENDPOINTS)
+    place = Place(Address("127.0.0.1", 0), world.folder / "admin.sock", shared=True)
+    process.stdin.write(framed((settings, place)))
+    async with asyncio.timeout(60):
+        assert await process.wait() == 1
 
 
 async def _all_gone(pids: list[int]) -> bool:

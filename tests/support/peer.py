@@ -47,6 +47,11 @@ class Asked:
 Script = Callable[[Asked], Awaitable[None]]
 
 
+def said(*lines: str, body: bytes = b"", status: str = "200 OK") -> bytes:
+    """An answer's bytes, exactly as these lines have it."""
+    return "\r\n".join([f"HTTP/1.1 {status}", *lines, "", ""]).encode("latin-1") + body
+
+
 def saying(answer: bytes, *, close: bool = False) -> Script:
     """Read the request whole, send these bytes, and close or keep the connection."""
 
