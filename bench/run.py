@@ -126,7 +126,9 @@ def _measure(ground: Ground, contender: Contender, work: str, seconds: float) ->
         cpu = process.cpu_seconds() - before
         rss = process.rss_bytes()
         one = load(ground, work, process.port, connections=1, seconds=max(1, seconds / 3))
-        delay = max(1, round(1000 * _SATURATION / (0.7 * full.per_second) - 1000 * one.p50))
+        # Of a large result not even one may have come in time.
+        rate = max(full.per_second, 1.0)
+        delay = max(1, round(1000 * _SATURATION / (0.7 * rate) - 1000 * one.p50))
         paced = load(
             ground, work, process.port, connections=_SATURATION, seconds=seconds / 2, delay_ms=delay
         )
