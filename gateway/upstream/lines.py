@@ -153,7 +153,8 @@ class Lines:
         self._keepalive_seconds = keepalive_seconds
         self._limits = limits
         self._tasks = TaskSet()
-        self._idle: deque[Line] = deque()
+        self._idle: deque[Line] = deque()  # the one that has been idle longest first
+        self._pruning: asyncio.TimerHandle | None = None
 
     async def send(self, call: Call) -> LineReply:
         """Raises UpstreamTimeout, UpstreamUnreachable, or what aiohttp's session would."""
@@ -183,16 +184,34 @@ class Lines:
             return
         line.idle_since = monotonic()
         self._idle.append(line)
+        if self._pruning is None:
+            self._prune_later()
+
+    def _prune_later(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._pruning = loop.call_later(self._keepalive_seconds, self._prune)
+
+    def _prune(self) -> None:
+        """Close what nobody has needed for a while, also when nobody asks for anything."""
+        self._pruning = None
+        self._close_old()
+        if self._idle:
+            self._prune_later()
+
+    def _close_old(self) -> None:
+        oldest = monotonic() - self._keepalive_seconds
+        while self._idle and self._idle[0].idle_since <= oldest:
+            self._idle.popleft().close()
 
     async def close(self) -> None:
         await self._tasks.cancel()
+        if self._pruning is not None:
+            self._pruning.cancel()
         for line in self._idle:
             line.close()
 
     def _idle_line(self) -> Line | None:
-        oldest = monotonic() - self._keepalive_seconds
-        while self._idle and self._idle[0].idle_since < oldest:
-            self._idle.popleft().close()
+        self._close_old()
         while self._idle:
             line = self._idle.pop()
             if line.is_connected() and not line.should_close:
