@@ -26,6 +26,9 @@ from gateway.tasks import TaskSet
 from gateway.upstream.call import Call
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+# A crowd leaves many connections behind; these few are kept for the next request, the rest go soon.
+_KEPT_LINES = 8
+_SURPLUS_SECONDS = 1.0
 # What aiohttp's session sends no length with, if there is no body.
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
@@ -188,8 +191,8 @@ class Lines:
             self._prune_later()
 
     def _prune_later(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._pruning = loop.call_later(self._keepalive_seconds, self._prune)
+        seconds = min(self._keepalive_seconds, _SURPLUS_SECONDS)
+        self._pruning = asyncio.get_running_loop().call_later(seconds, self._prune)
 
     def _prune(self) -> None:
         """Close what nobody has needed for a while, also when nobody asks for anything."""
@@ -199,8 +202,12 @@ class Lines:
             self._prune_later()
 
     def _close_old(self) -> None:
-        oldest = monotonic() - self._keepalive_seconds
-        while self._idle and self._idle[0].idle_since <= oldest:
+        now = monotonic()
+        while self._idle:
+            is_surplus = len(self._idle) > _KEPT_LINES
+            seconds = _SURPLUS_SECONDS if is_surplus else self._keepalive_seconds
+            if now - self._idle[0].idle_since < min(seconds, self._keepalive_seconds):
+                return
             self._idle.popleft().close()
 
     async def close(self) -> None:
