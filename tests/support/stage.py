@@ -14,7 +14,6 @@ from yarl import URL
 from gateway.app import Gateway
 from gateway.catalogue import ENDPOINTS
 from gateway.settings import Settings, Sources, parse
-from gateway.settings.base import Record
 from gateway.simulator.issuer import Client, DemoIssuer, SigningKey, new_key
 from gateway.simulator.options import Options, User
 from gateway.simulator.server import Simulator
@@ -71,38 +70,10 @@ pipelines:
 USERS = {"svc-print": User("print-pw"), "svc-archive": User("archive-pw")}
 
 
-# Instead of the addresses that differ each time, so that a text is parsed once only.
-UPSTREAM, ISSUER = "http://127.0.0.1:65001", "http://127.0.0.1:65002"
-
-
 def settings_of(text: str, environ: Mapping[str, str] | None = None) -> Settings:
     folder = Path.cwd()
     sources = Sources(folder, environ or {})
     return parse(text.encode(), folder / "test.yaml", sources, known_endpoints=ENDPOINTS)
-
-
-_known: dict[str, Settings] = {}
-
-
-def _parsed(text: str) -> Settings:
-    settings = _known.get(text) or settings_of(text)
-    if not settings.files():
-        _known[text] = settings
-    return settings
-
-
-def _moved(value: Any, moves: Mapping[str, str]) -> Any:
-    """A part of a configuration with other addresses in it."""
-    if isinstance(value, str):
-        for old, new in moves.items():
-            value = value.replace(old, new)
-    elif isinstance(value, tuple):
-        value = tuple(_moved(one, moves) for one in value)
-    elif isinstance(value, Mapping):
-        value = {name: _moved(one, moves) for name, one in value.items()}
-    elif isinstance(value, Record):
-        return value.model_copy(update={name: _moved(one, moves) for name, one in value})
-    return value
 
 
 @cache
@@ -149,14 +120,7 @@ class Stage:
         self._stack.push_async_callback(self.gateway.close)
 
     def settings(self, **replace: str) -> Settings:
-        real = {UPSTREAM: self.simulator.url, ISSUER: self.issuer.url}
-        text = self.config.format(upstream=UPSTREAM, issuer=ISSUER)
-        for pair in {**self.replace, **replace}.items():
-            old, new = _moved(pair, {url: stand_in for stand_in, url in real.items()})
-            assert old in text, f"{old!r} is not in the configuration"
-            text = text.replace(old, new)
-        settings: Settings = _moved(_parsed(text), real)
-        return settings
+        return settings_of(self.text(**replace))
 
     def text(self, **replace: str) -> str:
         """The configuration as a file would have it."""
