@@ -20,6 +20,7 @@ from gateway.inbound import Inbound
 from gateway.ledger import Ledger
 from gateway.problems import Problem, TokenMissing, TokenSignature
 from gateway.rules import tracing
+from gateway.rules.credentials import Basic
 
 if TYPE_CHECKING:
     from gateway.front import Front, Regime
@@ -69,6 +70,8 @@ class Rote:
         if exchange.hit is not None and exchange.hit.rated:
             return  # the team's rate is counted, and told, request by request
         shown = memo.reading.shown if memo.reading is not None else None
+        if isinstance(shown, Basic):
+            return  # whether a password is right, the issuer says each time
         token = None if shown is None else shown.token
         if len(answer.body or b"") <= _LARGEST_BYTES:
             template = _template(request.method, exchange, answer)
