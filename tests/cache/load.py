@@ -13,6 +13,7 @@ from gateway.simulator.entities import Kind
 from tests.cache.history import History, Register
 
 REST = "/rest/serverengine/entity"
+BATCH = "/api/v1/jobs/properties?ids="
 
 # After so long, a write whose caller was given no answer can no longer be carried out.
 SETTLED_SECONDS = 2.0
@@ -20,7 +21,10 @@ SETTLED_SECONDS = 2.0
 
 @dataclass
 class Load:
-    """Callers of several gateways. ``tally`` counts outcomes, ``errors`` are moments of 5xx."""
+    """Callers of several gateways. ``tally`` counts outcomes, ``errors`` are moments of 5xx.
+
+    ``number`` counts actions: a batch is as many as it has jobs, each of which is judged.
+    """
 
     world: Any
     urls: list[str]
@@ -66,12 +70,14 @@ class Load:
 
     async def _act(self, session: aiohttp.ClientSession) -> None:
         self.number += 1
-        if self.number % 50 == 0:
+        if self.chance.random() < 0.02:
             # What is in doubt is not cached for a minute: soon nothing would be.
             self.jobs[self.chance.randrange(len(self.jobs))] = self._new_job()
-        url = self.chance.choice(self.urls) + REST
-        deed = self.chance.random()
-        if deed < 0.85:
+        gateway = self.chance.choice(self.urls)
+        url, deed = gateway + REST, self.chance.random()
+        if deed < 0.4:
+            await self._read_many(session, gateway + BATCH)
+        elif deed < 0.85:
             await self._read(session, url, self._register())
         elif deed < 0.93:
             await self._put(session, url, self._register())
@@ -103,8 +109,26 @@ class Load:
         else:
             return
         self.tally[f"read {cached}"] += 1
+        self._judge(register, value, began, f"{url} ({cached})")
+
+    async def _read_many(self, session: aiohttp.ClientSession, url: str) -> None:
+        jobs = self.chance.sample(self.jobs, self.chance.randint(5, 40))
+        self.number += len(jobs) - 1
+        began = time.monotonic()
+        status, body, _ = await self._ask(session, "GET", url + ",".join(map(str, jobs)))
+        if status != 200:
+            return
+        for job in jobs:
+            if str(job) not in body:
+                self.tally["of a batch: failed"] += 1
+                continue
+            self.tally["of a batch: read"] += 1
+            value = body[str(job)].get("v", "")
+            self._judge(f"/jobs/{job}/properties", value, began, url)
+
+    def _judge(self, register: Register, value: str | None, began: float, where: str) -> None:
         if objection := self.history.objection(register, value, began):
-            self.objections.append(f"{url}{objection} ({cached})")
+            self.objections.append(f"{objection}, at {where}")
 
     async def _put(self, session: aiohttp.ClientSession, url: str, register: Register) -> None:
         body = _list(register.split("/")[2], str(self.number))
