@@ -234,6 +234,20 @@ async def test_bytes_after_an_answer_are_no_answer_to_the_next(peered: Stage, pe
         assert reply.text != "poison"
 
 
+async def test_a_body_in_answer_to_head_is_no_answer_to_the_next(peered: Stage, peer: Peer) -> None:
+    async def script(asked: Asked) -> None:
+        poison = said("Content-Length: 6", body=b"poison")
+        asked.writer.write(said(f"Content-Length: {len(poison)}", body=poison))
+
+    caller = peered.caller("ol-operators")
+    for _ in range(3):
+        peer.script = script
+        reply = await caller("HEAD", VERSION)
+        assert (reply.status in (200, 502), reply.body) == (True, b"")
+        peer.script = saying(OK)
+        assert (await caller.get(VERSION)).text == "ok"
+
+
 async def test_slow_upstream_is_504_and_says_so(peer: Peer) -> None:
     async def script(asked: Asked) -> None:
         await asyncio.sleep(5)
