@@ -1,9 +1,11 @@
-# Everything runs in a virtual environment of its own, made on first use.
+# Everything runs in a virtual environment of its own, made on first use; the demo needs less of it
+# than the tests do.
 
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/ready
+TOOLS  := $(VENV)/tools
 RUNS   ?= 20000
 PARSERS ?= token path link credentials values bodies prefer traceparent forwarded caching keys config
 
@@ -15,47 +17,51 @@ help:  ## what can be made
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[redis,fast]' --group test --group quality --group oidc --group browser
+	$(BIN)/python -m pip install --quiet --editable '.[redis,fast]'
 	touch $(READY)
+
+$(TOOLS): $(READY)
+	$(BIN)/python -m pip install --quiet --group test --group quality --group oidc --group browser
+	touch $(TOOLS)
 
 demo: $(READY)  ## start simulator, issuer and gateway on loopback, nothing to configure
 	$(BIN)/olgw demo
 
-test: $(READY) lint types  ## all checks and the tests
+test: $(TOOLS) lint types  ## all checks and the tests
 	$(BIN)/python -m pytest -q -n 3
 
-lint: $(READY)  ## style and common mistakes
+lint: $(TOOLS)  ## style and common mistakes
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-format: $(READY)  ## put the code in form
+format: $(TOOLS)  ## put the code in form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-types: $(READY)  ## mypy, strict
+types: $(TOOLS)  ## mypy, strict
 	$(BIN)/mypy
 
-bench: $(READY)  ## beside HAProxy, nginx and a plain aiohttp proxy; two cores, Debian's packages
+bench: $(TOOLS)  ## beside HAProxy, nginx and a plain aiohttp proxy; two cores, Debian's packages
 	$(BIN)/python -m bench.run
 
-slow: $(READY)  ## soaks, races and figures
+slow: $(TOOLS)  ## soaks, races and figures
 	$(BIN)/python -m pytest -q -m slow --timeout 1800
 
-deploy-check: $(READY)  ## what is in deploy/, by Helm, Kubernetes' schemas, Prometheus, systemd, nginx
+deploy-check: $(TOOLS)  ## what is in deploy/, by Helm, Kubernetes' schemas, Prometheus, systemd, nginx
 	$(BIN)/python -m pip install --quiet --group deploy
 	$(BIN)/python -m pytest -q -rs -n 2 tests/deploy
 
 lock:  ## the hashed requirement files of deploy/ anew; needs uv
 	deploy/lock.sh
 
-fuzz: $(READY)  ## look for inputs that break a parser, guided by coverage; RUNS=n for each parser
+fuzz: $(TOOLS)  ## look for inputs that break a parser, guided by coverage; RUNS=n for each parser
 	@if ! $(BIN)/python -m pip install --quiet atheris; then \
 	  echo 'fuzz: SKIPPED, no atheris for this Python or system; make test runs tests/fuzz all the same'; \
 	else for parser in $(PARSERS); do \
 	  $(BIN)/python tests/fuzz/atheris_parsers.py $$parser -runs=$(RUNS) -max_len=4096 -timeout=5 || exit 1; \
 	done; fi
 
-audit: $(READY)  ## known holes in dependencies, and risky code
+audit: $(TOOLS)  ## known holes in dependencies, and risky code
 	$(BIN)/python -m pip install --quiet bandit pip-audit
 	@# Skipped: what ruff's S104, S301 and S310 ask about as well, answered where it stands.
 	$(BIN)/bandit --quiet --recursive gateway --severity-level medium --skip B104,B301,B310
@@ -63,7 +69,7 @@ audit: $(READY)  ## known holes in dependencies, and risky code
 	  echo 'audit: SKIPPED pip-audit, its data cannot be reached from here'; \
 	else $(BIN)/pip-audit --strict --require-hashes --vulnerability-service osv -r deploy/requirements.txt; fi
 
-sbom: $(READY)  ## what a release is made of, CycloneDX, in dist/
+sbom: $(TOOLS)  ## what a release is made of, CycloneDX, in dist/
 	mkdir -p dist
 	$(BIN)/python -m pip install --quiet cyclonedx-bom
 	$(BIN)/cyclonedx-py requirements deploy/requirements.txt --pyproject pyproject.toml --output-reproducible --output-file dist/olconnect-gateway.cdx.json

@@ -49,11 +49,14 @@ def _lua(ground: Ground, work: str) -> str:
     method, path, body = "GET", _PROPERTIES, ""
     if work == "W4":
         method, path = "POST", "/rest/serverengine/workflow/jobcreation/Invoices.OL-jobpreset"
+        body = '{"identifiers": [5]}'
     if work == "W5":
         path = "/rest/serverengine/filestore/file/7"
     if work == "W6b":
         token = token[:-8] + ("AAAAAAAA" if token[-8:] != "AAAAAAAA" else "BBBBBBBB")
-    lines = [f'wrk.method = "{method}"', f'wrk.path = "{path}"', f'wrk.body = "{body}"']
+    lines = [f'wrk.method = "{method}"', f'wrk.path = "{path}"', f"wrk.body = '{body}'"]
+    if body:
+        lines.append('wrk.headers["Content-Type"] = "application/json"')
     if work != "W6a":
         lines.append(f'wrk.headers["Authorization"] = "Bearer {token}"')
     return "\n".join(lines) + "\n"
@@ -77,10 +80,11 @@ def run(
         f"http://127.0.0.1:{port}/",
     ]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return read(printed)
+    return read(printed, refused=work.startswith("W6"))
 
 
-def read(printed: str) -> Load:
+def read(printed: str, *, refused: bool = False) -> Load:
+    """``refused``: answers of 4xx are what is wanted."""
     total = re.search(r"(\d+) requests in ([\d.]+)(ms|s|m)", printed)
     assert total, printed
     errors = re.search(r"connect (\d+), read (\d+), write (\d+), timeout (\d+)", printed)
@@ -89,8 +93,13 @@ def read(printed: str) -> Load:
         seconds=_seconds(total[2], total[3]),
         p50=_percentile(printed, "50%"),
         p99=_percentile(printed, "99%"),
-        failed=sum(map(int, errors.groups())) if errors else 0,
+        failed=(sum(map(int, errors.groups())) if errors else 0) + _unwanted(printed, refused),
     )
+
+
+def _unwanted(printed: str, refused: bool) -> int:
+    found = re.search(r"Non-2xx or 3xx responses: (\d+)", printed)
+    return int(found[1]) if found and not refused else 0
 
 
 def _percentile(printed: str, mark: str) -> float:

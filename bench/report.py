@@ -54,7 +54,7 @@ def _ratios(told: dict[str, Any]) -> Iterator[str]:
     )
     for work, other, goal in GOALS:
         rows = told["figures"].get(work, {})
-        if "gateway" not in rows or other not in rows:
+        if "gateway" not in rows or not rows.get(other, {}).get("per_second"):
             continue
         ours, theirs = rows["gateway"], rows[other]
         rate = ours["per_second"] / theirs["per_second"]

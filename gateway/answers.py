@@ -1,57 +1,41 @@
-"""Answers to callers: header lines exactly as decided, nothing added by the HTTP library.
+"""Answers to callers: status, header lines exactly as decided, and the body.
 
-aiohttp's ``Server`` line and its default ``Content-Type`` are kept off: clients of OL Connect
-compare content types whole, and take an answer without one to mean something.
+How they become bytes is the listener's, see ``gateway.inbound``.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
-from aiohttp import web
-from multidict import CIMultiDict
 from pydantic_core import to_json
 
 from gateway.catalogue import PREFIX
 from gateway.exchange import Exchange
+from gateway.inbound import Begun
 from gateway.problems import Problem, Unauthenticated
 
 Lines = Iterable[tuple[str, str]]
 
-_UNKNOWN = "application/octet-stream"
+
+@dataclass(slots=True)
+class Whole:
+    """An answer whose body is at hand. ``closes``: it is the last one on its connection."""
+
+    status: int
+    lines: list[tuple[str, str]]
+    body: bytes | None
+    closes: bool = False
 
 
-class Stream(web.StreamResponse):
-    """An answer whose body is written piece by piece."""
-
-    async def _prepare_headers(self) -> None:
-        await _prepare_without_additions(self, super()._prepare_headers)
-
-
-class Whole(web.Response):
-    """An answer whose body is at hand."""
-
-    async def _prepare_headers(self) -> None:
-        await _prepare_without_additions(self, super()._prepare_headers)
-
-
-async def _prepare_without_additions(response: web.StreamResponse, prepare: Any) -> None:
-    typed = "Content-Type" in response.headers
-    await prepare()
-    response.headers.popall("Server", None)
-    if not typed and response.headers.get("Content-Type") == _UNKNOWN:
-        del response.headers["Content-Type"]
+Answer = Whole | Begun
+"""What a handler returns: the latter has been written already."""
 
 
 def whole(exchange: Exchange, status: int, lines: Lines, body: bytes | None) -> Whole:
     exchange.status = status
     if body is not None and exchange.method != "HEAD":
         exchange.bytes_out += len(body)
-    return Whole(status=status, headers=_headers(exchange, lines), body=body)
-
-
-def stream(exchange: Exchange, status: int, lines: Lines) -> Stream:
-    exchange.status = status
-    return Stream(status=status, headers=_headers(exchange, lines))
+    return Whole(status, [*lines, *exchange.headers], body)
 
 
 def json(
@@ -63,13 +47,6 @@ def json(
     content_type: str = "application/json",
 ) -> Whole:
     return whole(exchange, status, [("Content-Type", content_type), *lines], to_json(content))
-
-
-def _headers(exchange: Exchange, lines: Lines) -> CIMultiDict[str]:
-    headers = CIMultiDict(lines)
-    for name, value in exchange.headers:
-        headers.add(name, value)
-    return headers
 
 
 def problem(exchange: Exchange, problem: Problem, public_url: str) -> Whole:

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
-from prometheus_client import CollectorRegistry
 
-from gateway import admin, api, listener, wiring
+from gateway import admin, api, express, listener, logs, wiring
 from gateway.admin import Admin, Check
 from gateway.audit import Journal
 from gateway.auth import issuers
@@ -19,8 +19,10 @@ from gateway.auth.tokens import Authenticator
 from gateway.catalogue import CATALOGUE, SIMPLIFIED
 from gateway.connections import Connections
 from gateway.exchange import Exchange
+from gateway.express.rote import Rote
 from gateway.front import Front, Regime
 from gateway.listener import Listener
+from gateway.metrics import Registry
 from gateway.observe import Observer
 from gateway.problems import StoreUnavailable
 from gateway.public import Public
@@ -92,8 +94,6 @@ class Gateway:
 
     async def _open(self, pages: Mapping[str, api.Handler]) -> None:
         ground = self._ground
-        ground.stack.push_async_callback(ground.work.cancel)
-        ground.stack.push_async_callback(ground.tasks.cancel)
         self._surroundings = issuers.Surroundings(
             await ground.stack.enter_async_context(open_session()),
             ground.tasks,
@@ -101,6 +101,9 @@ class Gateway:
             lambda issuer, result: self.metrics.jwks_fetches.labels(issuer, result).inc(),
         )
         self._parts = parts = await wiring.assemble(ground)
+        # Ended before what they use is closed: it would be opened again, by nobody's leave.
+        ground.stack.push_async_callback(ground.work.cancel)
+        ground.stack.push_async_callback(ground.tasks.cancel)
         self.ledger, self.poller, self.watcher = parts.ledger, parts.poller, parts.watcher
         routes = RouteTable((*CATALOGUE, *SIMPLIFIED))
         self.front = Front(routes, parts.limiter, self._regime(self.settings, {}))
@@ -110,6 +113,14 @@ class Gateway:
         )
         self.watcher.start()
         await self._listen(public, await self._open_journal())
+
+    def _emitter(self) -> Callable[..., None]:
+        lines = logs.requests_emitter(self.settings.log)
+        if lines is None:
+            emit: Callable[..., None] = log.info
+            return emit
+        self._ground.stack.callback(lines.flush)
+        return lines.write
 
     async def _open_journal(self) -> Callable[[Exchange], None]:
         path = self.settings.log.audit
@@ -139,12 +150,15 @@ class Gateway:
         self._observer = observer = Observer(
             public.handle,
             metrics=self.metrics,
-            requests=RequestLog(settings.log, log.info),
+            requests=RequestLog(settings.log, self._emitter()),
             origins=frozenset(settings.listen.cors.origins),
             public_url=settings.public_url,
             proxies=settings.listen.trusted_proxies,
             audit=journal,
             tracing=self._ground.tracing,
+            rote=Rote(self.front, self._parts.ledger, self._parts.cache)
+            if settings.listen.express
+            else None,
         )
         self.public = await listener.listen(
             observer.handle,
@@ -155,6 +169,9 @@ class Gateway:
             connections=Connections(
                 settings.listen.max_connections_per_client, settings.listen.trusted_proxies
             ),
+            express=partial(express.lanes, observer, self.front.is_plain)
+            if settings.listen.express
+            else None,
         )
         self._ground.stack.push_async_callback(self.public.stop)
         checks = (
@@ -211,7 +228,7 @@ class Gateway:
         self.front.regime.authenticator.refresh_due()
         await self._parts.recovery.sweep(self._parts.starts.adopt)
 
-    async def _gathered(self) -> CollectorRegistry:
+    async def _gathered(self) -> Registry:
         """All metrics, those included that are looked at rather than counted."""
         with suppress(StoreUnavailable):
             self.metrics.set_running(await self.ledger.running())

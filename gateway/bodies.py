@@ -7,11 +7,11 @@ from tempfile import SpooledTemporaryFile
 from time import monotonic
 
 import aiohttp
-from aiohttp import web
 
 from gateway.exchange import Exchange
+from gateway.inbound import Inbound
 from gateway.problems import BodyTooLarge, MalformedRequest, UnsupportedMediaType
-from gateway.upstream.client import Call
+from gateway.upstream.call import Call
 
 READ_LIMIT = 32 * 1024 * 1024
 """Bytes of a body that must be read because ids stand in it, and of an answer likewise."""
@@ -22,19 +22,18 @@ _GRACE_SECONDS = 20.0
 _SLOWEST = 500  # bytes per second, of a caller who is waited for longer than that
 _FIRST_BYTES = 512
 _SPOOL_BYTES = 1024 * 1024
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class CallerBody:
     """A request's body. It is asked for (RFC 9110 section 10.1.1) only once it is wanted."""
 
-    def __init__(self, request: web.BaseRequest, exchange: Exchange, limit: int) -> None:
+    def __init__(self, request: Inbound, exchange: Exchange, limit: int) -> None:
         self._request = request
         self._exchange = exchange
         self._limit = limit
         self.length = request.content_length
         self.exists = request.body_exists
-        self._first = b""
+        self._first = request.complete or b""
         self._invited = False
         self._waited_seconds = 0.0
 
@@ -107,6 +106,8 @@ class CallerBody:
 
     async def _next(self, received: int) -> bytes:
         """The next piece, empty at the end; ``received`` bytes have come before it."""
+        if self._request.complete is not None:
+            return b""
         await self._invite()
         began = monotonic()
         try:
@@ -129,9 +130,7 @@ class CallerBody:
             return
         self._invited = True
         if self._request.headers.get("Expect", "").lower() == "100-continue":
-            await self._request.writer.write(_CONTINUE)
-            # The line is no part of the answer, whose headers are yet to come.
-            self._request.writer.output_size = 0
+            await self._request.invite()
 
     def _too_large(self, limit: int) -> BodyTooLarge:
         return BodyTooLarge(f"At most {limit} bytes are accepted here.")

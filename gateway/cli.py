@@ -121,10 +121,16 @@ def doctor(config: Path) -> None:
     \b
     Example: olgw doctor --config gateway.yaml
     """
+    import structlog
+
     from gateway import run
     from gateway.doctor import Mark, examine
 
+    # What goes wrong here is a finding, and said once.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("critical"))
     settings = _load(config)
+    # What the log would say is among the findings, in words for whoever is asking.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("critical"))
     is_well = True
     click.echo(f"{Mark.GOOD} config: {config} is valid")
 
@@ -248,7 +254,11 @@ def explain(
 
 @main.group()
 def audit() -> None:
-    """The audit journal (log.audit)."""
+    """The audit journal (log.audit).
+
+    \b
+    Example: olgw audit verify audit.jsonl
+    """
 
 
 @audit.command("verify")
@@ -271,7 +281,11 @@ def audit_verify(path: Path) -> None:
 
 @main.command()
 def schema() -> None:
-    """Print the JSON Schema of the configuration, for editors."""
+    """Print the JSON Schema of the configuration, for editors.
+
+    \b
+    Example: olgw schema > gateway.schema.json
+    """
     from gateway.settings import schema as settings_schema
 
     click.echo(json.dumps(settings_schema(), indent=2))
@@ -282,7 +296,11 @@ def schema() -> None:
     "--admin", default="http://127.0.0.1:9090", show_default=True, help="The admin listener's URL."
 )
 def health(admin: str) -> None:
-    """Exit with 0 if the gateway is ready: for Docker's HEALTHCHECK."""
+    """Exit with 0 if the gateway is ready, with 1 if not: for Docker's HEALTHCHECK, and for you.
+
+    \b
+    Example: olgw health --admin http://127.0.0.1:9090
+    """
     from urllib.error import URLError
     from urllib.request import ProxyHandler, build_opener
 
@@ -300,7 +318,11 @@ def health(admin: str) -> None:
 
 @main.command()
 def version() -> None:
-    """Print the version."""
+    """Print the version.
+
+    \b
+    Example: olgw version
+    """
     click.echo(__version__)
 
 

@@ -1,15 +1,15 @@
 """OL Connect, asked on a team's behalf: its turn, its credential, and the one safe repetition."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-
-import aiohttp
+from contextlib import asynccontextmanager
 
 from gateway.catalogue import PREFIX
 from gateway.problems import UpstreamCredentialRefused, UpstreamUnreachable
-from gateway.upstream.client import Call, Upstream, sent_twice_at_most
+from gateway.upstream.call import Call
+from gateway.upstream.client import Upstream, sent_twice_at_most
 from gateway.upstream.credentials import Account, Credentials
 from gateway.upstream.gate import Gate
+from gateway.upstream.reply import Reply
 
 _REFUSED = frozenset({401, 403})
 # A write whose answer was lost may have been applied, and another's write may have followed it.
@@ -28,7 +28,7 @@ class Connect:
     @asynccontextmanager
     async def ask(
         self, call: Call, *, team: str, credential: str, repeatable: bool
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
+    ) -> AsyncIterator[Reply]:
         """Send ``call`` as ``credential``; yields the answer when its head is complete.
 
         A repeatable call is sent once more after a refused credential, and after a lost connection
@@ -37,7 +37,8 @@ class Connect:
         """
         account = self._credentials.account(credential)
         self.upstream.breaker.check()  # before a place in the queue is taken
-        async with self._gate.slot(team), AsyncExitStack() as stack:
+        upstream = self.upstream
+        async with self._gate.slot(team):
             if not repeatable and account.doubtful:
                 await self._confirm(account)
             headers = call.headers
@@ -46,7 +47,7 @@ class Connect:
                 line = await account.line()
                 call.headers = [*headers, line]
                 try:
-                    response = await stack.enter_async_context(self.upstream.send(call))
+                    response = await upstream.open(call)
                 except UpstreamUnreachable:
                     if not (repetitions and call.sent and call.method in _HARMLESS):
                         raise
@@ -55,9 +56,12 @@ class Connect:
                     continue
                 if response.status not in _REFUSED:
                     account.confirm()
-                    yield response
+                    try:
+                        yield response
+                    finally:
+                        upstream.end(response)
                     return
-                await stack.aclose()
+                upstream.end(response)
                 if not (account.refuse(line, response.status) and repetitions):
                     raise UpstreamCredentialRefused
                 repetitions = 0

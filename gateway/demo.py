@@ -13,7 +13,8 @@ import click
 from gateway import logs
 from gateway.app import Gateway
 from gateway.demopage import DemoPage
-from gateway.settings import Settings, Sources, parse
+from gateway.greeting import Places, greeting
+from gateway.settings import Log, Settings, Sources, parse
 from gateway.simulator.issuer import DemoIssuer
 from gateway.simulator.options import Options, User
 from gateway.simulator.server import Simulator
@@ -24,7 +25,6 @@ _OPERATION_SECONDS = 3.0  # long enough to watch, and to cancel
 _SIMULATOR = "http://127.0.0.1:9340"
 _ISSUER = "http://127.0.0.1:9400"
 _USERS = {"svc-print": User("print-demo"), "svc-archive": User("archive-demo")}
-_SAMPLE = '[{"Customer": "CU00048376", "Name": "Jane Doe", "Amount": "129.50"}]'
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,15 @@ class Demo:
 
 async def serve(port: int, admin_port: int) -> None:
     """Serve until Ctrl-C. Raises OSError when a port is taken."""
+    logs.configure(Log())
     async with running(port, admin_port) as demo:
-        logs.configure(demo.settings.log)
-        click.echo(_greeting(demo))
+        places = Places(
+            demo.settings.public_url,
+            f"http://{demo.settings.admin.address}",
+            demo.simulator.url,
+            demo.issuer.url,
+        )
+        click.echo(greeting(places, demo.tokens(), powershell=sys.platform == "win32"))
         await _until_told()
 
 
@@ -94,39 +100,6 @@ def token(issuer: DemoIssuer, team: str) -> str:
     return issuer.mint(
         subject=f"demo-{team}", groups=[team], name=f"Demo {team}", ttl_seconds=_TOKEN_SECONDS
     )
-
-
-def _greeting(demo: Demo) -> str:
-    public = demo.settings.public_url
-    exports = "\n".join(f"export {team.upper()}='{text}'" for team, text in demo.tokens().items())
-    return f"""
-The demo is running. Open {public}/ in a browser, or go on in a second terminal.
-
-  gateway     {public}
-  metrics     http://{demo.settings.admin.address}/metrics
-  OL Connect  {demo.simulator.url} (simulated)
-  issuer      {demo.issuer.url}
-
-Two tokens, of two teams:
-
-{exports}
-
-An invoice, from its data to the PDF, in one call:
-
-curl -sS -H "Authorization: Bearer $BILLING" -H 'Prefer: wait=30' \\
-  -H 'Content-Type: application/json' -d '{_SAMPLE}' \\
-  '{public}/api/v1/pipelines/invoice?filename=invoice.json' -o invoice.pdf
-
-OL Connect's own API, with the team's token instead of a password:
-
-curl -sS -H "Authorization: Bearer $BILLING" {public}/rest/serverengine/entity/jobsets
-
-What another team may not see (404, as if it did not exist):
-
-curl -sS -H "Authorization: Bearer $MARKETING" {public}/rest/serverengine/entity/jobsets/1
-
-Ctrl-C ends it.
-"""
 
 
 async def _until_told() -> None:

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from aiohttp import web
-
 from gateway import answers, simulator
 from gateway.api import Handler
 from gateway.front import Passage
@@ -45,22 +43,22 @@ class DemoPage:
     def handlers(self) -> Mapping[str, Handler]:
         return {"api.index": self.index, "api.demo_asset": self.asset}
 
-    async def index(self, passage: Passage) -> web.StreamResponse:
+    async def index(self, passage: Passage) -> answers.Answer:
         return self._file(passage, "index.html")
 
-    async def asset(self, passage: Passage) -> web.StreamResponse:
+    async def asset(self, passage: Passage) -> answers.Answer:
         """Raises UnknownEndpoint, NotAllowed."""
         name = passage.parameters["asset"]
         return self._give_tokens(passage) if name == _TOKENS else self._file(passage, name)
 
-    def _give_tokens(self, passage: Passage) -> web.StreamResponse:
+    def _give_tokens(self, passage: Passage) -> answers.Answer:
         # A name that a foreign page lets point at loopback would make these answers its own.
         if (passage.header("Host") or "").partition(":")[0] not in _LOOPBACK:
             raise NotAllowed("The demo's tokens are only for pages on this machine.")
         teams = [{"name": name, "token": token} for name, token in self._tokens().items()]
         return answers.json(passage.exchange, {"teams": teams}, lines=_LINES)
 
-    def _file(self, passage: Passage, name: str) -> web.StreamResponse:
+    def _file(self, passage: Passage, name: str) -> answers.Answer:
         content = self._files.get(name)
         if content is None:
             raise UnknownEndpoint("The demo page has no such file.")

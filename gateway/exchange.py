@@ -10,7 +10,17 @@ from gateway.problems import Problem
 UNMATCHED = "unmatched"
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """What an answer from the property cache was made of, and what else it hung on."""
+
+    key: Any  # of ``gateway.cache``
+    fetched: Any
+    owned: bool  # the team sees its own objects only
+    rated: bool  # its requests are counted against a rate
+
+
+@dataclass(slots=True, eq=False)
 class Exchange:
     """What is known of one exchange. Times are seconds of the monotonic clock, sizes are bytes."""
 
@@ -39,8 +49,14 @@ class Exchange:
     budget: Budget | None = None  # of the bodies that all requests hold in memory
     held_bytes: int = 0
     span: Any = None  # of ``gateway.telemetry``, where tracing is on
+    hit: Hit | None = None
     headers: list[tuple[str, str]] = field(default_factory=list)
     """Header lines that stages add to the answer, whoever makes it."""
+
+    def again(self, started: float, request_id: str, traceparent: str, client: str | None) -> None:
+        """Be the record of another request that was answered in the same way."""
+        self.started, self.client = started, client
+        self.request_id, self.traceparent = request_id, traceparent
 
     def hold(self, count: int) -> None:
         """Keep so many bytes more until the exchange ends. Raises UpstreamOverloaded."""

@@ -99,6 +99,7 @@ def _caller(explanation: Explanation, settings: Settings, token: str, now: float
     if name is None or issuer is None:
         raise TokenIssuer
     jose.check_header(unverified.header, frozenset(issuer.algorithms))
+    jose.check_signed(unverified)
     expected = claims.Expectation(issuer.issuer, frozenset(issuer.audiences), issuer.leeway)
     claims.check(stated, expected, now)
     subject = claims.subject_of(stated)

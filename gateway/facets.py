@@ -6,19 +6,17 @@ Policy and ownership have been decided before anything here is asked.
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 
-from aiohttp import web
-
 from gateway import answers, requests
 from gateway.bodies import READ_LIMIT
 from gateway.cache import CacheKey, Fetched, PropertyCache, Recalled
 from gateway.connect import Connect
-from gateway.exchange import Exchange
+from gateway.exchange import Exchange, Hit
 from gateway.front import Passage
 from gateway.model import Kind, Thing
 from gateway.requests import IDENTITY, Asked
 from gateway.rules import caching, headers
 from gateway.rules.links import Origins
-from gateway.upstream.client import Call
+from gateway.upstream.call import Call
 
 # What goes with a set when it is deleted. Which of them cannot be known, so all are spoilt.
 _INSIDE: Mapping[Kind, Sequence[Kind]] = {
@@ -36,19 +34,29 @@ class Facets:
         self._connect = connect
         self._origins = origins
 
-    async def handle(self, passage: Passage, asked: Asked) -> web.StreamResponse:
+    async def handle(self, passage: Passage, asked: Asked) -> answers.Answer:
         if passage.request.method == "GET":
             return await self._get(passage)
         return await self._put(passage, asked)
 
-    async def _get(self, passage: Passage) -> web.StreamResponse:
+    async def _get(self, passage: Passage) -> answers.Answer:
         exchange = passage.exchange
         anew = caching.asks_anew(passage.header("Cache-Control"), passage.header("Pragma"))
         recalled = await self.read(passage, passage.named[0], passage.path, anew=anew)
+        if recalled.outcome == "hit":
+            exchange.hit = Hit(
+                self._key(passage, passage.named[0], passage.path),
+                recalled.fetched,
+                passage.team.owns,
+                passage.team.settings.limits.requests_per_second is not None,
+            )
         lines = list(recalled.fetched.lines)
         if recalled.fetched.status == 200:
             lines += cache_lines(recalled, anew=anew)
-            lines += [("ETag", recalled.etag)] if recalled.etag is not None else []
+        if recalled.etag is not None:
+            # OL Connect's own would be a second one, and knows nothing of If-None-Match here.
+            lines = [line for line in lines if line[0].lower() != "etag"]
+            lines.append(("ETag", recalled.etag))
         if recalled.outcome in ("hit", "coalesced", "stale"):
             exchange.source = "cache"
         wanted = passage.header("If-None-Match")
@@ -59,12 +67,14 @@ class Facets:
     async def read(self, passage: Passage, thing: Thing, path: str, *, anew: bool) -> Recalled:
         """One entity's list, at ``path`` of OL Connect. Raises what asking OL Connect raises."""
         team = passage.team
-        facet = path.rpartition("/")[2]
 
         async def fetch() -> Fetched:
             return await self._fetch(passage.exchange, team.name, team.credential, path)
 
-        return await self._cache.read(CacheKey(team.credential, thing, facet), fetch, no_cache=anew)
+        return await self._cache.read(self._key(passage, thing, path), fetch, no_cache=anew)
+
+    def _key(self, passage: Passage, thing: Thing, path: str) -> CacheKey:
+        return CacheKey(passage.team.credential, thing, path.rpartition("/")[2])
 
     async def _fetch(self, exchange: Exchange, team: str, credential: str, path: str) -> Fetched:
         # The same request whoever asks: what one caller is answered must fit all others.
@@ -80,7 +90,7 @@ class Facets:
         finally:
             exchange.upstream_seconds += call.seconds
 
-    async def _put(self, passage: Passage, asked: Asked) -> web.StreamResponse:
+    async def _put(self, passage: Passage, asked: Asked) -> answers.Answer:
         things = [*passage.named, *asked.things]
         kind = next(iter(passage.endpoint.body.values()))
         call = requests.call_of(passage, asked, must_read_answer=True)
@@ -114,8 +124,8 @@ class Facets:
             exchange.upstream_seconds += call.seconds
 
     async def delete(
-        self, things: Iterable[Thing], ask: Callable[[], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
+        self, things: Iterable[Thing], ask: Callable[[], Awaitable[answers.Answer]]
+    ) -> answers.Answer:
         """``ask`` for the deletion of sets: they and all that can be inside become unusable."""
         sets = [thing for thing in things if thing.kind in _INSIDE]
         async with AsyncExitStack() as stack:

@@ -5,22 +5,23 @@ one is, and nothing of objects before one may use the endpoint.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from aiohttp import HttpVersion10, HttpVersion11, web
+from aiohttp import HttpVersion10, HttpVersion11
 
 from gateway.auth.issuers import ConnectedIssuer
 from gateway.auth.tokens import Authenticator
-from gateway.catalogue import Endpoint, Role
+from gateway.catalogue import PREFIX, Endpoint, Role
 from gateway.catalogue.simplified import OPEN
 from gateway.exchange import UNMATCHED, Exchange
+from gateway.inbound import Inbound
 from gateway.limits import Limiter
 from gateway.model import Caller, Thing
 from gateway.problems import MalformedRequest, Problem, TokenMissing
 from gateway.rules import headers, ids, paths, policy
 from gateway.rules.credentials import Basic, Bearer, presented
 from gateway.rules.policy import Rulebook, TeamRules
-from gateway.rules.routes import Match, RouteTable
+from gateway.rules.routes import Match, Recognition, RouteTable
 from gateway.settings import Settings
 
 
@@ -34,11 +35,32 @@ class Regime:
     issuers: Mapping[str, ConnectedIssuer]
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a head says, whoever asks: a function of its bytes alone."""
+
+    path: str
+    raw_query: str
+    recognition: Recognition
+    is_for_all: bool
+    shown: Bearer | Basic | None
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Who may make a request: a function of its head, the caller and the regime."""
+
+    regime: Regime
+    caller: Caller
+    teams: Sequence[TeamRules]
+    named: Sequence[Thing]
+
+
 @dataclass(slots=True)
 class Passage:
     """A request that was let in, and all that was learned on the way."""
 
-    request: web.BaseRequest
+    request: Inbound
     exchange: Exchange
     regime: Regime
     path: str  # raw, byte for byte what was authorised
@@ -47,7 +69,7 @@ class Passage:
     shown: Bearer | Basic | None = None
     caller: Caller | None = None
     teams: Sequence[TeamRules] = ()  # those who may make the request, the chosen one first
-    named: list[Thing] = field(default_factory=list)  # by path and query
+    named: Sequence[Thing] = ()  # by path and query
 
     @property
     def endpoint(self) -> Endpoint:
@@ -89,24 +111,56 @@ class Front:
             return UNMATCHED
         return self._routes.recognise(method, path).label
 
-    async def admit(self, request: web.BaseRequest, exchange: Exchange) -> Passage:
+    def is_plain(self, method: str, target: str) -> bool:
+        """Whether the answer to a request is one that can be given by any of the listener's lanes.
+
+        A stream of events is aiohttp's matter from its head on.
+        """
+        return self.label(method, target) != _EVENTS
+
+    async def admit(self, request: Inbound, exchange: Exchange) -> Passage:
         """Raises whatever speaks against the request, in the contract's order."""
-        regime = self.regime
-        path, raw_query = self._form(request, exchange)
-        recognition = self._routes.recognise(request.method, path)
-        exchange.endpoint = recognition.label
-        shown = caller = None
-        if recognition.label not in _WITHOUT_TOKEN:
-            shown, caller = await _identify(regime, request, recognition.label)
-            exchange.caller = caller
+        regime, memo = self.regime, request.memo
+        reading: Reading | None = None if memo is None else memo.reading
+        if reading is None:
+            reading = self._read(request, exchange)
+            if memo is not None:
+                memo.reading = reading
+        recognition = reading.recognition
+        exchange.path, exchange.endpoint = reading.path, recognition.label
+        shown, caller = reading.shown, None
+        if not reading.is_for_all:
+            if shown is None:
+                raise TokenMissing("Send the issuer's token as Authorization: Bearer.")
+            if isinstance(shown, Bearer):
+                authenticator = regime.authenticator
+                caller = authenticator.recall(shown.token)
+                if caller is None:
+                    caller = await authenticator.identify(shown.token)
+                exchange.caller = caller
         match = recognition.match()
         exchange.operation_id = match.parameters.get("operationId")
-        passage = Passage(request, exchange, regime, path, raw_query, match, shown, caller)
+        passage = Passage(
+            request, exchange, regime, reading.path, reading.raw_query, match, shown, caller
+        )
         if caller is not None and match.endpoint.role is not Role.LOGIN:
             await self._authorise(passage, caller)
         return passage
 
-    def _form(self, request: web.BaseRequest, exchange: Exchange) -> tuple[str, str]:
+    def _read(self, request: Inbound, exchange: Exchange) -> Reading:
+        path, raw_query = self._form(request, exchange)
+        recognition = self._routes.recognise(request.method, path)
+        exchange.endpoint = recognition.label
+        shown, is_for_all = None, _is_for_all(recognition.label, path)
+        if not is_for_all:
+            shown = presented(
+                request.headers.getall("Authorization", ()),
+                request.headers.getall("auth_token", ()),
+                login=recognition.label == LOGIN,
+            )
+        return Reading(path, raw_query, recognition, is_for_all, shown)
+
+    def _form(self, request: Inbound, exchange: Exchange) -> tuple[str, str]:
         _framing(request)
         headers.within(request.raw_headers, self._max_header_bytes)
         headers.duplicates(request.raw_headers)
@@ -116,16 +170,21 @@ class Front:
         return path, raw_query
 
     async def _authorise(self, passage: Passage, caller: Caller) -> None:
-        passage.named = ids.of_path(passage.parameters)
-        passage.named += ids.of_query(passage.endpoint, passage.raw_query)
-        passage.exchange.things = list(passage.named)
-        teams = passage.regime.rulebook.teams_of(caller, passage.header("OL-Team"))
-        passage.exchange.team = teams[0].name
-        passage.choose(policy.admitted(teams, passage.endpoint, passage.parameters, passage.named))
+        memo = passage.request.memo
+        admission: Admission | None = None if memo is None else memo.admission
+        if admission is None or not (
+            admission.caller is caller and admission.regime is passage.regime
+        ):
+            admission = _admission(passage, caller)
+            if memo is not None:
+                memo.admission = admission
+        passage.named = admission.named
+        passage.exchange.things = list(admission.named)
+        passage.choose(admission.teams)
         await self._limiter.take(passage.team.name, passage.team.settings.limits, passage.exchange)
 
 
-def _framing(request: web.BaseRequest) -> None:
+def _framing(request: Inbound) -> None:
     """Raise MalformedRequest for what aiohttp lets pass and an intermediary must not."""
     if request.version < HttpVersion10:
         raise MalformedRequest("The request names no version of HTTP.")
@@ -138,23 +197,25 @@ def _framing(request: web.BaseRequest) -> None:
         raise MalformedRequest("There are no tunnels here.")
 
 
-async def _identify(
-    regime: Regime, request: web.BaseRequest, label: str
-) -> tuple[Bearer | Basic, Caller | None]:
-    """The credential that was shown and whose it is; nobody's yet if it is a Basic login."""
-    fields = request.headers
-    shown = presented(
-        fields.getall("Authorization", ()),
-        fields.getall("auth_token", ()),
-        login=label == LOGIN,
-    )
-    if shown is None:
-        raise TokenMissing("Send the issuer's token as Authorization: Bearer.")
-    if isinstance(shown, Basic):
-        return shown, None
-    authenticator = regime.authenticator
-    return shown, authenticator.recall(shown.token) or await authenticator.identify(shown.token)
+def _admission(passage: Passage, caller: Caller) -> Admission:
+    """Raises whatever speaks against the request by its head."""
+    named = ids.of_path(passage.parameters)
+    named += ids.of_query(passage.endpoint, passage.raw_query)
+    passage.exchange.things = list(named)
+    teams = passage.regime.rulebook.teams_of(caller, passage.header("OL-Team"))
+    passage.exchange.team = teams[0].name
+    admitted = policy.admitted(teams, passage.endpoint, passage.parameters, named)
+    return Admission(passage.regime, caller, admitted, named)
+
+
+def _is_for_all(label: str, path: str) -> bool:
+    """Also what is of neither face: that it does not exist tells nothing of them."""
+    if label == UNMATCHED:
+        return not f"{path}/".startswith(_FACES)
+    return label in _WITHOUT_TOKEN
 
 
 LOGIN = "authentication.login"
+_EVENTS = "api.get_operation_events"
+_FACES = (f"{PREFIX}/", "/api/v1/")
 _WITHOUT_TOKEN = frozenset(endpoint.name for endpoint in OPEN)

@@ -1,7 +1,9 @@
 """The limits of a team, kept in memory or, where several processes serve it, in the store."""
 
+import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 from gateway.exchange import Exchange
 from gateway.ledger import Ledger
@@ -10,7 +12,7 @@ from gateway.problems import RateLimited, StoreUnavailable, TooManyOperations
 from gateway.rules import limits
 from gateway.rules.limits import Rate, Taken
 from gateway.settings import Limits as LimitSettings
-from gateway.stores import Store
+from gateway.stores import Put, Store
 
 _ATTEMPTS = 8
 _OPERATION_RETRY_SECONDS = 5
@@ -20,7 +22,7 @@ _LOOKED_AT = 20
 class Limiter:
     """Counts requests and running operations of every team. ``now`` gives Unix time.
 
-    ``look`` makes somebody ask soon whether an operation has ended.
+    ``look`` asks OL Connect whether an operation has ended.
     """
 
     def __init__(
@@ -28,13 +30,14 @@ class Limiter:
         store: Store,
         ledger: Ledger,
         now: Callable[[], float],
-        look: Callable[[Operation], None] = lambda operation: None,
+        look: Callable[[Operation], Awaitable[object]],
     ) -> None:
         self._store = store
         self._ledger = ledger
         self._now = now
         self._look = look
         self._states: dict[str, float] = {}
+        self._starting: dict[str, list[object]] = {}  # by team, in the order they came
 
     async def take(self, team: str, settings: LimitSettings, exchange: Exchange) -> None:
         """Count a request; its answer says what is left. Raises RateLimited."""
@@ -55,20 +58,41 @@ class Limiter:
             )
 
     async def admit_start(self, team: str, settings: LimitSettings) -> None:
-        """Raises TooManyOperations when the team's running operations are as many as it may have.
-
-        Two starts at the same instant may both pass: the limit keeps a team from flooding OL
-        Connect, it is not an account.
-        """
+        """Raises TooManyOperations for a team with as many running operations as it may have."""
         most = settings.running_operations
-        if most is not None and await self._ledger.count_running(team) >= most:
-            # Some may have ended without anybody asking: the next attempt shall find room.
-            for operation in await self._ledger.running(team, limit=_LOOKED_AT):
-                self._look(operation)
-            raise TooManyOperations(
-                f"The team may have {most} operations running. Wait for one to end, or cancel it.",
-                headers={"Retry-After": str(_OPERATION_RETRY_SECONDS)},
-            )
+        if most is None or await self._ledger.count_running(team) < most:
+            return
+        # Some may have ended without anybody asking.
+        running = await self._ledger.running(team, limit=_LOOKED_AT)
+        await asyncio.gather(*map(self._look, running))
+        if await self._ledger.count_running(team) >= most:
+            raise _too_many(most)
+
+    @asynccontextmanager
+    async def starting(self, team: str, settings: LimitSettings) -> AsyncIterator[None]:
+        """For as long as a start is under way, and not among the running operations as yet.
+
+        Raises TooManyOperations where others, in this process, came first. Several processes may
+        let one each pass at the same instant.
+        """
+        starting, place = self._starting.setdefault(team, []), object()
+        starting.append(place)
+        try:
+            most = settings.running_operations
+            if most is not None and not await self._has_room(team, most, place):
+                raise _too_many(most)
+            yield
+        finally:
+            starting.remove(place)
+
+    async def _has_room(self, team: str, most: int, place: object) -> bool:
+        starting = self._starting[team]
+        while True:
+            ahead = starting.index(place)
+            running = await self._ledger.count_running(team)
+            # Whoever was ahead is among those counted by now, or never will be.
+            if starting.index(place) == ahead:
+                return running + ahead < most
 
     def remaining(self, team: str, settings: LimitSettings) -> int | None:
         """Requests left at this moment, as this process knows; None where there is no limit."""
@@ -101,11 +125,22 @@ class Limiter:
             if taken.wait_seconds:
                 return taken
             after = repr(taken.state).encode()
-            if await self._store.swap(key, before, after, rate.window_seconds + 1):
+            if await self._store.swap(before, Put(key, after, rate.window_seconds + 1)):
                 self._states[team] = taken.state
                 return taken
         # So many others took theirs in the meantime that the bucket is as good as empty.
         return Taken(taken.state, 0, 1 / rate.per_second)
+
+
+def _too_many(most: int) -> TooManyOperations:
+    return TooManyOperations(
+        f"The team may have {most} operations running. Wait for one to end, or cancel it.",
+        headers={
+            "Retry-After": str(_OPERATION_RETRY_SECONDS),
+            "RateLimit-Policy": f'"operations";q={most}',
+            "RateLimit": f'"operations";r=0;t={_OPERATION_RETRY_SECONDS}',
+        },
+    )
 
 
 def rate_of(settings: LimitSettings) -> Rate | None:

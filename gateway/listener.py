@@ -4,23 +4,26 @@ How a listener ends is its own as well: aiohttp's way drops the bodies of upload
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from aiohttp import web, web_protocol
 from aiohttp.http_exceptions import LineTooLong
+from multidict import CIMultiDict
 
 from gateway.connections import Connections
+from gateway.express.lane import Lane
+from gateway.inbound import Begun, Cancelable, Memo, ParserLimits
 from gateway.problems import HeadersTooLarge, MalformedRequest, Problem
+from gateway.rendering import Stream
 from gateway.settings import Address
 from gateway.tasks import TaskSet
 
 log = structlog.get_logger("gateway")
 
-Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Malformed = Callable[[Problem], web.Response]
 
 _KEEPALIVE_SECONDS = 75.0
@@ -36,18 +39,39 @@ _LOOK_SECONDS = 0.02
 _LAST_WORDS_SECONDS = 0.5
 # From its first byte on. aiohttp lets a head take as long as it lets a connection be idle.
 _HEAD_SECONDS = 10.0
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class _Request(web.BaseRequest):
+class Request(web.BaseRequest):
+    """An ``Inbound`` of aiohttp's."""
+
+    complete: bytes | None = None
+    memo: Memo | None = None
+    answered_by: Cancelable | None = None
+
+    async def invite(self) -> None:
+        await self.writer.write(_CONTINUE)
+        # The line is no part of the answer, whose head is yet to come.
+        self.writer.output_size = 0
+
+    async def begin(self, status: int, lines: Sequence[tuple[str, str]]) -> Begun:
+        answer = Stream(status=status, headers=CIMultiDict(lines))
+        await answer.prepare(self)
+        return answer
+
     @property
     def keep_alive(self) -> bool:
         # The answer says so, too: aiohttp makes the Connection line of this.
-        server = self.protocol.server if isinstance(self.protocol, _Connection) else None
+        server = self.protocol.server if isinstance(self.protocol, Connection) else None
         return not self._message.should_close and not (server and server.is_draining)
 
 
-class _Connection(web_protocol.RequestHandler):
-    """aiohttp's connection, but for the answer to what is no request.
+Handler = Callable[[Request], Awaitable[web.StreamResponse]]
+Express = Callable[["Connection"], Lane]
+
+
+class Connection(web_protocol.RequestHandler):
+    """aiohttp's connection, but for its express lane and for the answer to what is no request.
 
     aiohttp answers malformed heads with a text page that quotes them, and logs their raw bytes
     with a traceback: a bearer token in an overlong header would stand in both.
@@ -56,11 +80,17 @@ class _Connection(web_protocol.RequestHandler):
     malformed: Malformed
     server: "_Server"
     client: str | None = None  # under which the connection is counted
+    remote: str | None = None
     head_deadline: asyncio.TimerHandle | None = None
+    lane: "Lane | None" = None
+    unanswered: int = 0  # of the requests that aiohttp has read
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         connections, peer = self.server.connections_by_client, transport.get_extra_info("peername")
+        self.remote = peer[0] if isinstance(peer, tuple) else None
+        if self.server.express is not None:
+            self.lane = self.server.express(self)
         client = connections.client_of(peer[0]) if connections and peer else None
         if connections is None or client is None:
             return
@@ -72,12 +102,18 @@ class _Connection(web_protocol.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
         self._end_deadline()
+        if self.lane is not None:
+            self.lane.abandon()
         if self.client is not None and self.server.connections_by_client is not None:
             self.server.connections_by_client.leave(self.client)
             self.client = None
 
     def data_received(self, data: bytes) -> None:
+        if data and self.lane is not None and not (data := self.lane.receive(data)):
+            return
+        before = len(self._messages)
         super().data_received(data)
+        self.unanswered += len(self._messages) - before
         if not self.is_idle:
             self._end_deadline()
         elif self.head_deadline is None:
@@ -91,7 +127,52 @@ class _Connection(web_protocol.RequestHandler):
     @property
     def is_idle(self) -> bool:
         """Whether nothing that was asked for is unanswered."""
-        return not self._request_in_progress and not self._messages
+        return not self.unanswered and not (self.lane is not None and self.lane.is_busy)
+
+    async def _handle_request(self, *args: Any) -> tuple[web.StreamResponse, bool]:
+        try:
+            return await super()._handle_request(*args)
+        finally:
+            self.unanswered -= 1
+
+    # For the express lane
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        return self._loop
+
+    @property
+    def is_draining(self) -> bool:
+        return self.server.is_draining
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether aiohttp has nothing to do here and would go on to a next request.
+
+        Not for a caller who does not take the answers it has got: aiohttp makes it wait.
+        """
+        if self.unanswered or self._close or self._force_close or self._paused:
+            return False
+        return not self.server.is_draining
+
+    async def write(self, data: bytes) -> None:
+        """Returns when the caller keeps up. Raises ConnectionError when there is none."""
+        if self.transport is None or self.transport.is_closing():
+            raise ConnectionResetError("the caller has left")
+        self.transport.write(data)
+        if self._paused:
+            await self._drain_helper()
+
+    def stay_open(self) -> None:
+        """Count the idle time from now on."""
+        self._next_keepalive_close_time = self._loop.time() + _KEEPALIVE_SECONDS
+
+    def _process_keepalive(self) -> None:
+        if self.lane is not None and self.lane.is_busy:
+            self.stay_open()
+        super()._process_keepalive()
+
+    # For aiohttp
 
     def handle_error(
         self,
@@ -120,16 +201,18 @@ class _Server(web.Server):
         malformed: Malformed,
         connections: Connections | None,
         head_seconds: float,
+        express: "Express | None",
         **kwargs: Any,
     ) -> None:
-        super().__init__(handler, request_factory=self._request, **kwargs)
+        super().__init__(cast(Any, handler), request_factory=self._request, **kwargs)
         self._malformed = malformed
         self.connections_by_client = connections
         self.head_seconds = head_seconds
+        self.express = express
         self.is_draining = False
 
     def __call__(self) -> web_protocol.RequestHandler:
-        connection = _Connection(self, loop=self._loop, **self._kwargs)
+        connection = Connection(self, loop=self._loop, **self._kwargs)
         connection.malformed = self._malformed
         connection.server = self
         return connection
@@ -142,7 +225,7 @@ class _Server(web.Server):
         writer: Any,
         task: "asyncio.Task[None]",
     ) -> web.BaseRequest:
-        return _Request(message, payload, protocol, writer, task, self._loop)
+        return Request(message, payload, protocol, writer, task, self._loop)
 
     async def empty(self, seconds: float, hurry: asyncio.Event | None = None) -> bool:
         """Wait until no connection is left; those that stay idle are closed after a while.
@@ -161,7 +244,7 @@ class _Server(web.Server):
 
     def _close_idle(self) -> None:
         for connection in self.connections:
-            if isinstance(connection, _Connection) and connection.is_idle:
+            if isinstance(connection, Connection) and connection.is_idle:
                 connection.force_close()
 
     def abort(self) -> None:
@@ -225,19 +308,27 @@ async def listen(
     reuse_port: bool = False,
     connections: Connections | None = None,
     head_seconds: float = _HEAD_SECONDS,
+    express: "Callable[..., Express] | None" = None,
 ) -> Listener:
-    """Listen on an address, or on a Unix socket at a path. Raises OSError."""
+    """Listen on an address, or on a Unix socket at a path. Raises OSError.
+
+    ``express`` makes the maker of connections' express lanes; None: aiohttp reads all requests.
+    """
+    limits: ParserLimits = {
+        "max_line_size": _MAX_LINE_BYTES,
+        "max_field_size": max_header_bytes,
+        "max_headers": _MAX_HEADERS,
+    }
     server = _Server(
         handler,
         malformed,
         connections,
         head_seconds,
+        None if express is None else express(**limits),
         handler_cancellation=True,
         keepalive_timeout=_KEEPALIVE_SECONDS,
         lingering_time=_LINGERING_SECONDS,
-        max_line_size=_MAX_LINE_BYTES,
-        max_field_size=max_header_bytes,
-        max_headers=_MAX_HEADERS,
+        **limits,
         auto_decompress=False,
         access_log=None,
     )

@@ -9,7 +9,7 @@ from collections import Counter as Counting
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from time import time
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
 from prometheus_client.utils import floatToGoString
 
-from gateway import __version__
+from gateway import __version__, lines
 from gateway.exchange import Exchange
 from gateway.operation import Operation
 
@@ -31,10 +31,10 @@ _REQUEST = ("endpoint", "method")
 class Count:
     """A counter's or gauge's value for one set of labels."""
 
-    __slots__ = ("created", "value")
+    __slots__ = ("lines", "value")
 
     def __init__(self) -> None:
-        self.created = time()
+        self.lines = ""
         self.value = 0.0
 
     def inc(self, amount: float = 1) -> None:
@@ -44,24 +44,28 @@ class Count:
         self.value = float(value)
 
 
+Seen = tuple[str, float, float]
+"""An exemplar: the trace's id, what was observed, and when."""
+
+
 class Distribution:
     """A histogram's values for one set of labels. ``counts`` are per bucket, not cumulative."""
 
-    __slots__ = ("bounds", "counts", "created", "exemplars", "sum")
+    __slots__ = ("bounds", "counts", "exemplars", "lines", "sum")
 
     def __init__(self, bounds: tuple[float, ...]) -> None:
-        self.created = time()
+        self.lines = ""
         self.bounds = bounds
         self.counts = [0] * len(bounds)
-        self.exemplars: list[tuple[dict[str, str], float, float] | None] = [None] * len(bounds)
+        self.exemplars: list[Seen | None] = [None] * len(bounds)
         self.sum = 0.0
 
-    def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:
+    def observe(self, amount: float, trace_id: str | None = None) -> None:
         self.sum += amount
         bucket = bisect_left(self.bounds, amount)
         self.counts[bucket] += 1
-        if exemplar:
-            self.exemplars[bucket] = exemplar, amount, time()
+        if trace_id:
+            self.exemplars[bucket] = trace_id, amount, time()
 
 
 Child = TypeVar("Child", Count, Distribution)
@@ -70,7 +74,8 @@ Child = TypeVar("Child", Count, Distribution)
 class Family(MetricWrapperBase, Generic[Child]):
     """A metric with its children by their labels' values. For one thread: nothing is locked.
 
-    The library's own children take a lock per value, which costs more than what it guards.
+    The library's own children take a lock per value, which costs more than what it guards. Nor has
+    any a ``_created`` sample: Prometheus would keep twice the series, and nobody asks for them.
     """
 
     _new: Callable[[], Child]
@@ -93,6 +98,7 @@ class Family(MetricWrapperBase, Generic[Child]):
             if len(values) != len(self.label_names):
                 raise ValueError(f"{self.name} has the labels {self.label_names}, not {values}")
             child = self.children[values] = self._new()
+            child.lines = self._lines(tuple(zip(self.label_names, values, strict=True)))
         return child
 
     def collect(self) -> Iterator[Metric]:
@@ -100,6 +106,10 @@ class Family(MetricWrapperBase, Generic[Child]):
         for values, child in self.children.items():
             self._add(metric, dict(zip(self.label_names, values, strict=True)), child)
         yield metric
+
+    @abstractmethod
+    def _lines(self, labels: lines.Labels) -> str:
+        """How a child is written, but for its numbers."""
 
     @abstractmethod
     def _add(self, metric: Metric, labels: dict[str, str], child: Child) -> None:
@@ -113,9 +123,11 @@ class Counter(Family[Count]):
     def inc(self, amount: float = 1) -> None:
         self.labels().inc(amount)
 
+    def _lines(self, labels: lines.Labels) -> str:
+        return lines.of_value(f"{self.name}_total", labels)
+
     def _add(self, metric: Metric, labels: dict[str, str], child: Count) -> None:
         metric.add_sample(f"{self.name}_total", labels, child.value)
-        metric.add_sample(f"{self.name}_created", labels, child.created)
 
 
 class Gauge(Family[Count]):
@@ -130,6 +142,9 @@ class Gauge(Family[Count]):
 
     def set(self, value: float) -> None:
         self.labels().set(value)
+
+    def _lines(self, labels: lines.Labels) -> str:
+        return lines.of_value(self.name, labels)
 
     def _add(self, metric: Metric, labels: dict[str, str], child: Count) -> None:
         metric.add_sample(self.name, labels, child.value)
@@ -151,15 +166,17 @@ class Histogram(Family[Distribution]):
         self._new = partial(Distribution, bounds)
         super().__init__(name, text, labels, registry)
 
+    def _lines(self, labels: lines.Labels) -> str:
+        return lines.of_distribution(self.name, labels, self.bound_names)
+
     def _add(self, metric: Metric, labels: dict[str, str], child: Distribution) -> None:
         name, total = f"{self.name}_bucket", 0.0
         for bound, count, seen in zip(self.bound_names, child.counts, child.exemplars, strict=True):
             total += count
-            exemplar = None if seen is None else Exemplar(*seen)
+            exemplar = None if seen is None else Exemplar({"trace_id": seen[0]}, *seen[1:])
             metric.add_sample(name, {**labels, "le": bound}, total, None, exemplar)
         metric.add_sample(f"{self.name}_count", labels, total)
         metric.add_sample(f"{self.name}_sum", labels, child.sum)
-        metric.add_sample(f"{self.name}_created", labels, child.created)
 
 
 class Registry(CollectorRegistry):
@@ -173,6 +190,24 @@ class Registry(CollectorRegistry):
         super().register(collector)
         if isinstance(collector, Counter | Gauge | Histogram):
             self.families.append(collector)
+
+
+class _Alike(NamedTuple):
+    """What exchanges that are counted alike have in common."""
+
+    endpoint: str
+    method: str
+    status: int
+    source: str
+    problem: str | None
+    team: str | None
+
+
+class _Counts(NamedTuple):
+    """Where an exchange is counted: its duration, and each counter that goes up by one."""
+
+    seconds: Distribution
+    once: tuple[Count, ...]
 
 
 class Metrics:
@@ -271,6 +306,7 @@ class Metrics:
         )
         self.build_info = gauge("build_info", "Always 1; the version is the label.", "version")
         self._running: set[tuple[str, str]] = set()
+        self._counts: dict[_Alike, _Counts] = {}
         for result in ("success", "failure"):
             self.reloads.labels(result)
         self.build_info.labels(__version__).set(1)
@@ -278,20 +314,40 @@ class Metrics:
 
     def record(self, exchange: Exchange, seconds: float) -> None:
         """Count one exchange that has ended. ``seconds`` is its whole duration."""
-        endpoint, method = exchange.endpoint, _method(exchange.method)
-        self.requests.labels(endpoint, method, str(exchange.status), exchange.source).inc()
-        trace = {"trace_id": exchange.traceparent[3:35]}
-        self.request_seconds.labels(endpoint, method).observe(seconds, trace)
+        problem = None if exchange.problem is None else exchange.problem.code
+        alike = _Alike(
+            exchange.endpoint,
+            exchange.method,
+            exchange.status,
+            exchange.source,
+            problem,
+            exchange.team,
+        )
+        counts = self._counts.get(alike) or self._counts_of(alike)
+        trace = exchange.traceparent[3:35]
+        counts.seconds.observe(seconds, trace)
+        for count in counts.once:
+            count.value += 1
         if exchange.upstream_seconds:
-            self.upstream_seconds.labels(endpoint, method).observe(exchange.upstream_seconds, trace)
-        if exchange.problem is not None:
-            self.problems.labels(endpoint, exchange.problem.code).inc()
+            labels = (exchange.endpoint, _method(exchange.method))
+            self.upstream_seconds.labels(*labels).observe(exchange.upstream_seconds, trace)
         if exchange.bytes_in:
-            self.request_bytes.labels(endpoint).inc(exchange.bytes_in)
+            self.request_bytes.labels(exchange.endpoint).inc(exchange.bytes_in)
         if exchange.bytes_out:
-            self.response_bytes.labels(endpoint).inc(exchange.bytes_out)
-        if exchange.team is not None:
-            self.team_requests.labels(exchange.team, f"{exchange.status // 100}xx").inc()
+            self.response_bytes.labels(exchange.endpoint).inc(exchange.bytes_out)
+
+    def _counts_of(self, alike: _Alike) -> _Counts:
+        """What all exchanges of these labels count in, looked up once."""
+        endpoint, method = alike.endpoint, _method(alike.method)
+        once = [self.requests.labels(endpoint, method, str(alike.status), alike.source)]
+        if alike.problem is not None:
+            once.append(self.problems.labels(endpoint, alike.problem))
+        if alike.team is not None:
+            once.append(self.team_requests.labels(alike.team, f"{alike.status // 100}xx"))
+        counts = _Counts(self.request_seconds.labels(endpoint, method), tuple(once))
+        if method == alike.method:  # a caller can invent methods, and would fill memory with them
+            self._counts[alike] = counts
+        return counts
 
     def operation_started(self, operation: Operation) -> None:
         self.operations_started.labels(operation.service, operation.team).inc()

@@ -22,6 +22,9 @@ class Kind(StrEnum):
     JOB_SEGMENT = "job_segment"
     JOB_SET = "job_set"
 
+    # Things are looked up several times in each request; Enum's own hash is not C.
+    __hash__ = str.__hash__
+
 
 @dataclass(frozen=True, slots=True)
 class Thing:

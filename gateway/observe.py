@@ -8,14 +8,18 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from os import urandom
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 from aiohttp import web
 
-from gateway import answers
+from gateway import answers, rendering
 from gateway.budget import Budget
 from gateway.exchange import Exchange
+from gateway.express.heads import Head
+from gateway.express.rote import Rote
+from gateway.inbound import Inbound
+from gateway.listener import Request
 from gateway.metrics import Metrics
 from gateway.problems import Draining, InternalError, MalformedRequest, Problem
 from gateway.requestlog import RequestLog
@@ -29,7 +33,7 @@ log = structlog.get_logger("gateway")
 
 _LEFT = 499  # the status nginx made known for callers who leave; it is never sent
 
-Handler = Callable[[web.BaseRequest, Exchange], Awaitable[web.StreamResponse]]
+Handler = Callable[[Inbound, Exchange], Awaitable[answers.Answer]]
 
 
 class Observer:
@@ -46,6 +50,7 @@ class Observer:
         proxies: Networks = (),
         audit: Callable[[Exchange], None] = lambda exchange: None,
         tracing: "Tracing | None" = None,
+        rote: Rote | None = None,
     ) -> None:
         self._handler = handler
         self._metrics = metrics
@@ -55,32 +60,55 @@ class Observer:
         self._origins = origins
         self._public_url = public_url
         self._tracing = tracing
+        self._rote = rote if tracing is None else None  # a span is begun by the journey
         self._budget = Budget()
-        self._under_way: dict[asyncio.Task[Any] | None, Exchange] = {}
+        self._under_way: dict[Exchange, Inbound] = {}
 
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def handle(self, request: Request) -> web.StreamResponse:
+        """For aiohttp, which calls this in a task of its own."""
+        request.answered_by = asyncio.current_task()
+        return rendering.response_of(await self.answer(request))
+
+    async def answer(self, request: Inbound) -> answers.Answer:
         exchange = self._exchange(request)
-        task = asyncio.current_task()
-        self._under_way[task] = exchange
+        self._under_way[exchange] = request
         self._metrics.in_flight.inc()
         try:
-            return await self._answer(request, exchange)
+            answer = await self._answer(request, exchange)
+            if self._rote is not None:
+                self._rote.learn(request, exchange, answer)
+            return answer
         finally:
-            del self._under_way[task]
+            del self._under_way[exchange]
             self._metrics.in_flight.dec()
             exchange.let_go()
             self._record(exchange)
 
+    def repeat(self, head: Head, client: str | None) -> bytes | None:
+        """The answer to what was answered before and has not changed; None says nothing."""
+        lesson = head.memo.lesson
+        if lesson is None or self._rote is None:
+            return None
+        if self._proxies:
+            forwarded_for = head.message.headers.get("X-Forwarded-For")
+            client = client_of(client, forwarded_for, self._proxies)
+        repeated = self._rote.repeat(lesson, client)
+        if repeated is None:
+            return None
+        said, exchange = repeated
+        self._record(exchange)
+        return said
+
     def expire(self) -> None:
         """The time to stop has come: whoever has no answer yet is refused now."""
-        for task, exchange in self._under_way.items():
+        for exchange, request in self._under_way.items():
             exchange.problem = Draining(
                 "The gateway stops before an answer has come.", headers={"Retry-After": "1"}
             )
-            if task is not None and not exchange.answering:
-                task.cancel()
+            if request.answered_by is not None and not exchange.answering:
+                request.answered_by.cancel()
 
-    async def _answer(self, request: web.BaseRequest, exchange: Exchange) -> web.StreamResponse:
+    async def _answer(self, request: Inbound, exchange: Exchange) -> answers.Answer:
         try:
             return await self._handler(request, exchange)
         except Problem as problem:
@@ -109,13 +137,13 @@ class Observer:
                 raise
             return answers.problem(exchange, exchange.problem, self._public_url)
 
-    def _refusal(self, exchange: Exchange, problem: Problem) -> web.Response:
+    def _refusal(self, exchange: Exchange, problem: Problem) -> answers.Whole:
         # A stage may have begun to pass on an answer that then could not be had.
         exchange.source = "gateway"
         answer = answers.problem(exchange, problem, self._public_url)
         if isinstance(problem, MalformedRequest):
             # Where the request ends is not certain, so what follows it is not read as another.
-            answer.force_close()
+            answer.closes = True
         return answer
 
     def malformed(self, problem: Problem) -> web.Response:
@@ -123,12 +151,13 @@ class Observer:
         exchange = Exchange(
             "", "", perf_counter(), urandom(16).hex(), tracing.new(urandom(16), urandom(8))
         )
+        exchange.headers += _identifying(exchange)
         exchange.problem = problem
         answer = answers.problem(exchange, problem, self._public_url)
         self._record(exchange)
-        return answer
+        return rendering.whole(answer)
 
-    def _exchange(self, request: web.BaseRequest) -> Exchange:
+    def _exchange(self, request: Inbound) -> Exchange:
         fields = request.headers
         random = urandom(24)
         parent = tracing.parse(fields.get("traceparent", ""))
@@ -145,11 +174,8 @@ class Observer:
         exchange.origin = fields.get("Origin")
         exchange.client = client_of(request.remote, fields.get("X-Forwarded-For"), self._proxies)
         exchange.budget = self._budget
-        exchange.headers += [
-            ("X-Request-Id", request_id),
-            ("traceparent", traceparent),
-            *cors.for_answer(exchange.origin, self._origins),
-        ]
+        exchange.headers += _identifying(exchange)
+        exchange.headers += cors.for_answer(exchange.origin, self._origins)
         return exchange
 
     def _record(self, exchange: Exchange) -> None:
@@ -161,3 +187,7 @@ class Observer:
         self._metrics.record(exchange, seconds)
         self._requests.write(exchange, seconds)
         self._audit(exchange)
+
+
+def _identifying(exchange: Exchange) -> list[tuple[str, str]]:
+    return [("X-Request-Id", exchange.request_id), ("traceparent", exchange.traceparent)]

@@ -1,10 +1,10 @@
 """The record of one operation: who started it, what it was, and how it ended."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic import TypeAdapter
 
 from gateway.model import Kind, Status, Thing
 
@@ -45,21 +45,15 @@ class Operation:
         return self.status is not Status.RUNNING
 
     def to_bytes(self) -> bytes:
-        return to_json(asdict(self))
+        """Without what goes without saying: most operations never have most of the fields."""
+        return _RECORD.serializer.to_json(self, exclude_defaults=True)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Operation":
-        values: dict[str, Any] = from_json(data)
-        known = {field.name for field in fields(cls)}
-        values = {name: value for name, value in values.items() if name in known}
-        values["status"] = Status(values["status"])
-        values["leaves"] = Kind(values["leaves"]) if values["leaves"] else None
-        values["presets"] = tuple(values["presets"])
-        values["idempotency"] = tuple(values["idempotency"]) if values["idempotency"] else None
-        values["result"] = tuple(
-            Thing(Kind(thing["kind"]), thing["id"]) for thing in values["result"]
-        )
-        return cls(**values)
+        return _RECORD.validate_json(data)
+
+
+_RECORD = TypeAdapter(Operation)
 
 
 def results_of_kind(operation: Operation, kind: Kind) -> Sequence[str]:

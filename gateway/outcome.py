@@ -13,7 +13,7 @@ from gateway.model import Kind, Status
 from gateway.operation import Operation
 from gateway.problems import UpstreamInvalidResponse
 from gateway.rules import operations
-from gateway.upstream.client import Call
+from gateway.upstream.call import Call
 
 UNCODED = ("Accept-Encoding", "identity")
 _ANSWER_BYTES = 1024 * 1024

@@ -5,8 +5,6 @@ recall or ask OL Connect → learn → filter or relay. The order never varies, 
 order.
 """
 
-import aiohttp
-from aiohttp import web
 from pydantic_core import to_json
 
 from gateway import answers, learning, requests
@@ -16,7 +14,6 @@ from gateway.connect import Connect
 from gateway.facets import Facets
 from gateway.front import Passage
 from gateway.learning import Learning, Told
-from gateway.limits import Limiter
 from gateway.ownership import Ownership
 from gateway.problems import (
     InvalidParameters,
@@ -29,6 +26,7 @@ from gateway.requests import Asked
 from gateway.rules import documents, headers, ids, operations, policy, progress
 from gateway.rules.links import Origins
 from gateway.starts import Starts
+from gateway.upstream.reply import Reply
 
 TEXT = (("Content-Type", "text/plain"),)
 _OF_THE_WHOLE_LIST = frozenset({"etag", "last-modified"})
@@ -44,7 +42,6 @@ class Journey:
         ownership: Ownership,
         learning: Learning,
         starts: Starts,
-        limiter: Limiter,
         facets: Facets,
         origins: Origins,
         max_body_bytes: int,
@@ -53,17 +50,16 @@ class Journey:
         self._ownership = ownership
         self._learning = learning
         self._starts = starts
-        self._limiter = limiter
         self._facets = facets
         self._origins = origins
         self._max_body_bytes = max_body_bytes
 
-    async def handle(self, passage: Passage) -> web.StreamResponse:
+    async def handle(self, passage: Passage) -> answers.Answer:
         """From the moment a request was let in until its answer is on its way."""
         role = passage.endpoint.role
         starts = role is Role.START and not requests.is_synchronous(passage)
         if starts:
-            await self._limiter.admit_start(passage.team.name, passage.team.settings.limits)
+            await self._admit(passage)
         await self._ownership.require(passage.team, passage.named)
         asked = await self._inspect(passage, starts=starts)
         if starts:
@@ -81,6 +77,10 @@ class Journey:
                 return await self._ask(passage, asked)
         return await self._ask(passage, asked)
 
+    async def _admit(self, passage: Passage) -> None:
+        team, key = passage.team, passage.header("Idempotency-Key")
+        await self._starts.admit(team.name, team.settings.limits, key)
+
     async def _inspect(self, passage: Passage, *, starts: bool) -> Asked:
         """Read the body where objects or presets stand in it, and judge by them as by the path."""
         body = CallerBody(passage.request, passage.exchange, self._max_body_bytes)
@@ -90,7 +90,7 @@ class Journey:
             presets, first = ids.presets([*passage.named, *asked.things]), passage.team
             passage.choose(policy.choose(passage.teams, passage.endpoint, presets))
             if starts and passage.team is not first:
-                await self._limiter.admit_start(passage.team.name, passage.team.settings.limits)
+                await self._admit(passage)
             # Another of the caller's teams may make the request than the path alone let in.
             await self._ownership.require(passage.team, passage.named)
         requests.scrutinise(passage, asked)
@@ -100,11 +100,11 @@ class Journey:
             await body.begin()
         return asked
 
-    async def _start(self, passage: Passage, asked: Asked) -> web.StreamResponse:
+    async def _start(self, passage: Passage, asked: Asked) -> answers.Answer:
         exchange = passage.exchange
         async with requests.start_of(passage, asked) as start:
             try:
-                answer = await self._starts.begin(start)
+                answer = await self._starts.begin(start, passage.team.settings.limits)
             finally:
                 exchange.upstream_seconds += start.call.seconds
         exchange.source = "gateway" if answer.replayed else "upstream"
@@ -112,7 +112,7 @@ class Journey:
             exchange.operation_id = answer.operation.id
         return answers.whole(exchange, answer.status, answer.lines, answer.body or None)
 
-    async def _ask(self, passage: Passage, asked: Asked) -> web.StreamResponse:
+    async def _ask(self, passage: Passage, asked: Asked) -> answers.Answer:
         """The plain case: one call, one answer, passed on byte for byte."""
         exchange, team = passage.exchange, passage.team
         understood = learning.is_understood(team, passage.endpoint)
@@ -131,9 +131,7 @@ class Journey:
             exchange.source = "gateway"
             raise
 
-    async def _answer(
-        self, passage: Passage, asked: Asked, response: aiohttp.ClientResponse
-    ) -> web.StreamResponse:
+    async def _answer(self, passage: Passage, asked: Asked, response: Reply) -> answers.Answer:
         exchange, upstream = passage.exchange, self._connect.upstream
         lines = headers.for_caller(response.raw_headers, self._origins, passage.path)
         filtered = learning.is_filtered(passage.team, passage.endpoint)
@@ -168,9 +166,7 @@ class Journey:
             body = await self._filtered(passage, asked, body)
         return answers.whole(exchange, response.status, lines, body)
 
-    async def _claim(
-        self, passage: Passage, asked: Asked, response: aiohttp.ClientResponse
-    ) -> None:
+    async def _claim(self, passage: Passage, asked: Asked, response: Reply) -> None:
         """A start that was to answer with its result may have begun an operation all the same."""
         id_ = operations.id_in(response.raw_headers)
         if id_ is not None:

@@ -13,8 +13,8 @@ from gateway.operation import Operation
 from gateway.outcome import UNCODED, Outcomes
 from gateway.problems import Problem, StoreUnavailable, UpstreamInvalidResponse
 from gateway.rules import operations, polling, progress
-from gateway.stores import Store
-from gateway.upstream.client import Call
+from gateway.stores import Put, Store
+from gateway.upstream.call import Call
 
 log = structlog.get_logger("gateway.watch")
 
@@ -43,10 +43,19 @@ class Watch:
         self.over = operation.ended  # nothing more will come, whether it has ended or not
         self.wake = asyncio.Event()  # for the poller
         self._changed = asyncio.Event()  # for the listeners, all at once
+        self._turned = asyncio.Event()
 
     async def change(self) -> None:
         """Wait for the next change, or for the end of watching."""
         await self._changed.wait()
+
+    async def turn(self) -> None:
+        """Wait until OL Connect has been asked once more, whatever came of it."""
+        await self._turned.wait()
+
+    def end_turn(self) -> None:
+        turned, self._turned = self._turned, asyncio.Event()
+        turned.set()
 
     def update(self, operation: Operation) -> None:
         """Take a record over, unless it is older than the one at hand."""
@@ -61,6 +70,7 @@ class Watch:
     def end(self) -> None:
         self.over = True
         self.tell()
+        self.end_turn()
 
     def tell(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()
@@ -97,6 +107,7 @@ class Poller:
             if watch.over or (self.is_too_old(watch.operation) and not watch.listeners):
                 return
             await self._turn(watch)
+            watch.end_turn()
 
     def is_too_old(self, operation: Operation) -> bool:
         return self._now() - operation.created > _LONGEST_WATCH_SECONDS
@@ -109,8 +120,7 @@ class Poller:
         """Until the next poll is due, which a new listener makes earlier."""
         while not watch.over:
             watch.wake.clear()
-            due = watch.polled + self._interval_of(watch)
-            seconds = due - self._monotonic()
+            seconds = self.due_in(watch)
             if seconds <= 0:
                 return
             try:
@@ -118,6 +128,10 @@ class Poller:
                     await watch.wake.wait()
             except TimeoutError:
                 return
+
+    def due_in(self, watch: Watch) -> float:
+        """Seconds until OL Connect is to be asked again."""
+        return watch.polled + self._interval_of(watch) - self._monotonic()
 
     async def _turn(self, watch: Watch) -> None:
         watch.polled = self._monotonic()
@@ -149,7 +163,7 @@ class Poller:
             since = _TURN_SECONDS if before is None else now - float(before)
             if 0 <= since < self._interval_of(watch) * _TOLERANCE:
                 return False
-            return await self._store.swap(key, before, repr(now).encode(), _TURN_SECONDS)
+            return await self._store.swap(before, Put(key, repr(now).encode(), _TURN_SECONDS))
         except StoreUnavailable:
             return True
 

@@ -3,17 +3,16 @@ transparent one."""
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from aiohttp import web
-
 from gateway import answers
 from gateway.catalogue import Role
 from gateway.exchange import Exchange
 from gateway.front import Front, Passage
+from gateway.inbound import Inbound
 from gateway.pipeline import Journey
 from gateway.rules import cors
 from gateway.settings import Cors
 
-ApiHandler = Callable[[Passage], Awaitable[web.StreamResponse]]
+ApiHandler = Callable[[Passage], Awaitable[answers.Answer]]
 
 
 class Public:
@@ -33,7 +32,7 @@ class Public:
         self._login = login
         self._api = api
 
-    async def handle(self, request: web.BaseRequest, exchange: Exchange) -> web.StreamResponse:
+    async def handle(self, request: Inbound, exchange: Exchange) -> answers.Answer:
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
             return self._preflight(request, exchange)
         passage = await self._front.admit(request, exchange)
@@ -45,7 +44,7 @@ class Public:
             case _:
                 return await self._journey.handle(passage)
 
-    def _preflight(self, request: web.BaseRequest, exchange: Exchange) -> web.StreamResponse:
+    def _preflight(self, request: Inbound, exchange: Exchange) -> answers.Answer:
         """Answered without a token: browsers send none (Fetch standard)."""
         method = request.headers.get("Access-Control-Request-Method")
         exchange.endpoint = self._front.label(method or "", request.raw_path)

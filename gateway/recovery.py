@@ -15,18 +15,20 @@ from typing import Any
 import structlog
 
 from gateway.connect import Connect
-from gateway.ledger import Ledger
+from gateway.ledger import ENDED_SECONDS, Ledger
 from gateway.model import Kind, Thing
 from gateway.operation import Operation
 from gateway.problems import Problem, UpstreamInvalidResponse
 from gateway.rules import documents, operations, reconcile
 from gateway.rules.reconcile import Attempt, Listed
-from gateway.stores import Store
-from gateway.upstream.client import Call
+from gateway.stores import Put, Store
+from gateway.upstream.call import Call
 
 log = structlog.get_logger("gateway.recovery")
 
-ATTEMPTS = "attempts"
+_ATTEMPTS = "attempts"
+# Longer than anybody asks for the outcome under an idempotency key.
+_ATTEMPT_SECONDS = ENDED_SECONDS + 3600.0
 _LIST_BYTES = 16 * 1024 * 1024
 _SETTLING_SECONDS = 2.0
 # An operation that OL Connect does not list this soon after the request left was never begun: its
@@ -48,6 +50,13 @@ def attempt_key(id_: str) -> str:
     return f"attempt:{id_}"
 
 
+def record_of(attempt: Operation) -> Put:
+    """What is written down before an attempt is sent."""
+    return Put(
+        attempt_key(attempt.id), attempt.to_bytes(), _ATTEMPT_SECONDS, _ATTEMPTS, attempt.created
+    )
+
+
 class Recovery:
     """Attempts are Operations with an id of our own and ``created`` the time they were sent."""
 
@@ -66,7 +75,9 @@ class Recovery:
         self._now = now
         self._longest_seconds = longest_seconds
         self._opened = now()
-        self._under_way: dict[str, tuple[Operation, asyncio.Event]] = {}
+        self._under_way: dict[str, Operation] = {}
+        # Of those under way whose outcome somebody waits for.
+        self._outcomes: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._failed: dict[str, tuple[Operation, float]] = {}
         self._found: dict[str, str] = {}
         self._excluded: set[str] = set()
@@ -74,7 +85,7 @@ class Recovery:
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def announce(self, attempt: Operation) -> None:
-        self._under_way[attempt.id] = (attempt, asyncio.Event())
+        self._under_way[attempt.id] = attempt
 
     def forget(self, attempt: Operation) -> None:
         """Its fate is known and written down."""
@@ -94,9 +105,10 @@ class Recovery:
         self._leave(attempt)
 
     def _leave(self, attempt: Operation) -> None:
-        entry = self._under_way.pop(attempt.id, None)
-        if entry is not None:
-            entry[1].set()
+        self._under_way.pop(attempt.id, None)
+        outcome = self._outcomes.pop(attempt.id, None)
+        if outcome is not None:
+            outcome.set()
 
     def is_under_way(self, attempt: Operation) -> bool:
         """Whether an answer may still come, here or in another process."""
@@ -138,11 +150,13 @@ class Recovery:
 
     async def _written(self) -> list[Operation]:
         """The attempts in the store that are still looked for, oldest first."""
-        members = await self._store.members(ATTEMPTS, limit=_MOST_ATTEMPTS, newest_first=False)
-        oldest = self._now() - _SEARCHED_SECONDS
-        ids = [attempt_key(id_) for id_, created in members if created >= oldest]
-        values = await self._store.get_many(ids)
-        return [Operation.from_bytes(value) for value in values if value is not None]
+        values = await self._store.listed(
+            _ATTEMPTS,
+            limit=_MOST_ATTEMPTS,
+            newest_first=False,
+            minimum=self._now() - _SEARCHED_SECONDS,
+        )
+        return list(map(Operation.from_bytes, values))
 
     async def _take_over(self) -> list[Operation]:
         """Make the attempts of ended gateways ours; returns those that others may have in hand.
@@ -239,13 +253,15 @@ class Recovery:
 
     async def _let_settle(self, service: str) -> None:
         """Wait for starts in flight: what they began is listed, too, but not yet claimed."""
-        events = [
-            event.wait() for lost, event in self._under_way.values() if lost.service == service
+        outcomes = [
+            self._outcomes[attempt.id].wait()
+            for attempt in self._under_way.values()
+            if attempt.service == service
         ]
-        if events:
+        if outcomes:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_SETTLING_SECONDS):
-                    await asyncio.gather(*events)
+                    await asyncio.gather(*outcomes)
 
     async def _unclaimed(self, listed: dict[str, float]) -> dict[str, float]:
         owners = await self._ledger.owners([Thing(Kind.OPERATION, id_) for id_ in listed])
@@ -259,7 +275,7 @@ class Recovery:
     async def _attempts(self, service: str, slack: float) -> list[Attempt]:
         """Everything that can have begun an operation of the service, here or elsewhere."""
         open_ = await self._take_over()
-        open_ += [attempt for attempt, _ in self._under_way.values()]
+        open_ += self._under_way.values()
         until = self._now() + self._longest_seconds
         attempts = [
             _as_attempt(lost, latest, slack, open_=False)

@@ -3,13 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-import aiohttp
-from aiohttp import web
-
 from gateway import answers
 from gateway.exchange import Exchange
+from gateway.inbound import Begun, Inbound
 from gateway.problems import Problem
 from gateway.upstream.client import Upstream
+from gateway.upstream.reply import Reply
 
 _WHOLE_BYTES = 64 * 1024
 # A caller who takes nothing for this long is not waiting any more.
@@ -18,12 +17,12 @@ _NO_BODY = frozenset({204, 304})
 
 
 async def relay(
-    request: web.BaseRequest,
+    request: Inbound,
     exchange: Exchange,
     upstream: Upstream,
-    response: aiohttp.ClientResponse,
+    response: Reply,
     lines: answers.Lines,
-) -> web.StreamResponse:
+) -> answers.Answer:
     """Pass a body on byte for byte. Once its head is out, a failure breaks the connection off.
 
     Raises what ``Upstream.read`` raises, as long as nothing has been sent.
@@ -39,8 +38,8 @@ async def relay(
         return answers.whole(exchange, response.status, lines, body)
     if length is not None:
         lines.append(("Content-Length", length))
-    answer = answers.stream(exchange, response.status, lines)
-    await answer.prepare(request)
+    exchange.status = response.status
+    answer = await request.begin(response.status, [*lines, *exchange.headers])
     exchange.answering = True
     try:
         await _pump(upstream.chunks(response), answer, exchange)
@@ -53,9 +52,7 @@ async def relay(
     return answer
 
 
-async def _pump(
-    chunks: AsyncIterator[bytes], answer: web.StreamResponse, exchange: Exchange
-) -> None:
+async def _pump(chunks: AsyncIterator[bytes], answer: Begun, exchange: Exchange) -> None:
     async for chunk in chunks:
         async with asyncio.timeout(_SLOW_READER_SECONDS):
             await answer.write(chunk)
@@ -64,6 +61,6 @@ async def _pump(
         await answer.write_eof()
 
 
-def _break_off(request: web.BaseRequest) -> None:
+def _break_off(request: Inbound) -> None:
     if request.transport is not None:
         request.transport.abort()

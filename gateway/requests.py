@@ -16,7 +16,7 @@ from gateway.operation import Operation
 from gateway.problems import InvalidParameters, MalformedRequest
 from gateway.rules import documents, headers, ids, paths, scrutiny, tracing
 from gateway.starts import Start, checked_key, fingerprint
-from gateway.upstream.client import Call
+from gateway.upstream.call import Call
 
 # Answers that the gateway must understand have to arrive as they are.
 IDENTITY = ("Accept-Encoding", "identity")

@@ -8,15 +8,17 @@ with the gateway itself, can be found again among OL Connect's running operation
 
 import asyncio
 import hashlib
-import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from secrets import token_hex
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
+from gateway.attempts import Answer, Attempts
 from gateway.connect import Connect
-from gateway.ledger import ENDED_SECONDS, Ledger
+from gateway.ledger import Ledger
+from gateway.limits import Limiter
 from gateway.operation import Operation
 from gateway.problems import (
     IdempotencyInProgress,
@@ -27,31 +29,18 @@ from gateway.problems import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
-from gateway.recovery import ATTEMPTS, Recovery, attempt_key
+from gateway.recovery import Recovery
 from gateway.rules import headers, operations
 from gateway.rules.links import Origins
-from gateway.stores import Add, Change, Delete, Put, Remove, Store
+from gateway.settings import Limits
+from gateway.stores import Store
 from gateway.tasks import TaskSet
-from gateway.upstream.client import Call
+from gateway.upstream.call import Call
 
 _BODY_LIMIT = 1024 * 1024
-_ATTEMPT_SECONDS = ENDED_SECONDS + 3600.0
-# How long a key stays taken if the gateway is killed while it prepares a start.
-_PREPARING_SECONDS = 600.0
 _KEY_CHARACTERS = 255
 # From something between the gateway and OL Connect, which may have got the request all the same.
 _OF_A_PROXY = frozenset({502, 504})
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What OL Connect answered, its header lines as callers may see them."""
-
-    status: int
-    lines: tuple[tuple[str, str], ...]
-    body: bytes = b""
-    operation: Operation | None = None
-    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +66,7 @@ class Starts:
         *,
         store: Store,
         ledger: Ledger,
+        limiter: Limiter,
         connect: Connect,
         recovery: Recovery,
         origins: Origins,
@@ -86,6 +76,8 @@ class Starts:
     ) -> None:
         self._store = store
         self._ledger = ledger
+        self._attempts = Attempts(store=store, ledger=ledger, recovery=recovery, started=started)
+        self._limiter = limiter
         self._connect = connect
         self._recovery = recovery
         self._origins = origins
@@ -93,30 +85,41 @@ class Starts:
         self._now = now
         self._started = started
 
-    async def begin(self, start: Start) -> Answer:
+    async def admit(self, team: str, limits: Limits, key: str | None) -> None:
+        """Raises TooManyOperations, but not for a known key, under which nothing is started."""
+        if key is None or await self._store.get(_idempotency_key(team, key)) is None:
+            await self._limiter.admit_start(team, limits)
+
+    async def begin(self, start: Start, limits: Limits) -> Answer:
         """Send a start once, or answer as the first one under the same key was answered.
 
-        Raises IdempotencyMismatch, IdempotencyInProgress, StoreUnavailable, or what asking OL
-        Connect raises, then with the member ``started``: "no" or "unknown".
+        Raises IdempotencyMismatch, IdempotencyInProgress, TooManyOperations, StoreUnavailable, or
+        what asking OL Connect raises, then with the member ``started``: "no" or "unknown".
         """
-        attempt = replace(start.operation, id=secrets.token_hex(12), created=self._now())
+        idempotency = None
         if start.key is not None:
-            idempotency = (_idempotency_key(attempt.team, start.key), start.fingerprint)
-            attempt = replace(attempt, idempotency=idempotency)
+            idempotency = (_idempotency_key(start.operation.team, start.key), start.fingerprint)
             earlier = await self._earlier(*idempotency)
             if earlier is not None:
                 return earlier
+        attempt = replace(
+            start.operation, id=token_hex(12), created=self._now(), idempotency=idempotency
+        )
         # A caller who leaves must not take along the only one who knows whom the operation is
         # for: the rest happens in a task of its own.
-        work = self._perform(start, attempt)
+        work = self._perform_within(limits, start, attempt)
         return await asyncio.shield(self._tasks.start(work, name="start"))
 
+    async def _perform_within(self, limits: Limits, start: Start, attempt: Operation) -> Answer:
+        async with self._limiter.starting(attempt.team, limits):
+            return await self._perform(start, attempt)
+
     async def _perform(self, start: Start, attempt: Operation) -> Answer:
-        call, prepared = start.call, None
+        call, held = start.call, None
         if start.prepare is not None:
-            prepared = await self._prepare(start.prepare, attempt)
+            held = await self._prepare(start.prepare, attempt)
             attempt = replace(attempt, created=self._now())
-        await self._announce(attempt, prepared)
+        await self._attempts.announce(attempt, held)
         try:
             answer = await self._send(call, attempt)
         except Problem as problem:
@@ -128,55 +131,20 @@ class Starts:
             found = await self._recovery.find(attempt)
             return answer if found is None else await self.adopt(attempt, found)
         # Without an operation OL Connect has refused: the key is free for a better request.
-        await self._settle(attempt, answer)
+        await self._attempts.settle(attempt, answer)
         return answer
 
     async def _prepare(
         self, prepare: Callable[[], Awaitable[None]], attempt: Operation
     ) -> bytes | None:
-        """Prepare under the key; returns the key's record. Nothing to recover exists as yet."""
-        if attempt.idempotency is None:
-            await _before_start(prepare)
-            return None
-        key, fingerprint = attempt.idempotency
-        record = _record("running", fingerprint, attempt.id)
-        if await self._store.put_if_absent(key, record, _PREPARING_SECONDS) is not None:
-            raise IdempotencyInProgress(headers={"Retry-After": "1"})
+        """Prepare under the key; returns its hold. Nothing to recover exists as yet."""
+        held = await self._attempts.hold_key(attempt)
         try:
             await _before_start(prepare)
         except BaseException:
-            await self._store.swap(key, record, None, _PREPARING_SECONDS)
+            await self._attempts.free_key(attempt, held)
             raise
-        return record
-
-    async def _announce(self, attempt: Operation, prepared: bytes | None = None) -> None:
-        self._recovery.announce(attempt)
-        try:
-            # Before the key: a record of a key always finds its attempt, or its outcome.
-            await self._store.apply(
-                (
-                    Put(attempt_key(attempt.id), attempt.to_bytes(), _ATTEMPT_SECONDS),
-                    Add(ATTEMPTS, attempt.id, attempt.created, _ATTEMPT_SECONDS),
-                )
-            )
-            if attempt.idempotency is not None:
-                await self._take_key(attempt, *attempt.idempotency, prepared)
-        except BaseException:
-            self._recovery.forget(attempt)
-            raise
-
-    async def _take_key(
-        self, attempt: Operation, key: str, fingerprint: str, prepared: bytes | None
-    ) -> None:
-        record = _record("running", fingerprint, attempt.id)
-        if prepared is None:
-            taken = await self._store.put_if_absent(key, record, ENDED_SECONDS) is None
-        else:
-            # It was taken for preparing, and has to live longer now.
-            taken = await self._store.swap(key, prepared, record, ENDED_SECONDS)
-        if not taken:
-            await self._store.apply((Delete(attempt_key(attempt.id)), Remove(ATTEMPTS, attempt.id)))
-            raise IdempotencyInProgress(headers={"Retry-After": "1"})
+        return held
 
     async def _send(self, call: Call, attempt: Operation) -> Answer:
         async with self._connect.ask(
@@ -192,7 +160,7 @@ class Starts:
     async def _after_failure(self, call: Call, attempt: Operation, problem: Problem) -> Answer:
         if not call.sent or call.failure is not None:
             # No byte left, or the body was never complete: OL Connect has nothing to run.
-            await self._settle(attempt, None)
+            await self._attempts.settle(attempt, None)
             if isinstance(problem, UpstreamTimeout | UpstreamUnreachable | UpstreamOverloaded):
                 problem.members["started"] = "no"
             raise problem
@@ -201,7 +169,7 @@ class Starts:
             return await self.adopt(attempt, found)
         if self._recovery.is_excluded(attempt):
             # Not listed when asked at once: the key is free to start it, if it is sent again.
-            await self._settle(attempt, None)
+            await self._attempts.settle(attempt, None)
         problem.members["started"] = "unknown"
         raise problem
 
@@ -216,32 +184,9 @@ class Starts:
         lines = operations.link_lines(operation.service, operation.id, self._origins.public)
         answer = Answer(202, (("operationId", operation.id), *lines), operation=operation)
         # Housekeeping and a caller's second request may have found it at the same time.
-        if await self._store.get(attempt_key(attempt.id)) is not None:
-            await self._settle(attempt, answer)
+        if await self._attempts.find(attempt.id) is not None:
+            await self._attempts.settle(attempt, answer)
         return answer
-
-    async def _settle(self, attempt: Operation, answer: Answer | None) -> None:
-        """Replace the announcement by what came of it, in one step."""
-        changes: list[Change] = [Delete(attempt_key(attempt.id)), Remove(ATTEMPTS, attempt.id)]
-        operation = None if answer is None else answer.operation
-        if attempt.idempotency is not None:
-            key, fingerprint = attempt.idempotency
-            changes.append(
-                Delete(key)
-                if answer is None or operation is None
-                else Put(key, _record("done", fingerprint, operation.id, answer), ENDED_SECONDS)
-            )
-        try:
-            if operation is None:
-                await self._store.apply(changes)
-            else:
-                await self._ledger.claim(operation, *changes)
-                self._started(operation)
-        except BaseException:
-            # The attempt is still written down: housekeeping settles it when the store is back.
-            self._recovery.postpone(attempt, operation)
-            raise
-        self._recovery.forget(attempt)
 
     async def _earlier(self, key: str, fingerprint: str) -> Answer | None:
         value = await self._store.get(key)
@@ -258,8 +203,7 @@ class Starts:
 
     async def _unsettled(self, attempt_id: str) -> Answer:
         """The first request under the key is under way, or its fate is unknown: look again."""
-        value = await self._store.get(attempt_key(attempt_id))
-        attempt = None if value is None else Operation.from_bytes(value)
+        attempt = await self._attempts.find(attempt_id)
         if attempt is None or self._recovery.is_under_way(attempt):
             # No attempt any more: its outcome is being written at this moment.
             raise IdempotencyInProgress(headers={"Retry-After": "1"})
@@ -297,13 +241,6 @@ async def _before_start(prepare: Callable[[], Awaitable[None]]) -> None:
     except (UpstreamTimeout, UpstreamUnreachable) as problem:
         problem.members["started"] = "no"
         raise
-
-
-def _record(state: str, fingerprint: str, id_: str, answer: Answer | None = None) -> bytes:
-    status, lines = (0, ()) if answer is None else (answer.status, answer.lines)
-    return to_json(
-        {"state": state, "fingerprint": fingerprint, "id": id_, "status": status, "lines": lines}
-    )
 
 
 def _idempotency_key(team: str, key: str) -> str:

@@ -5,6 +5,7 @@ supervisor reads the configuration, hands it to the workers, and answers on the 
 """
 
 import asyncio
+import os
 import socket
 import sys
 import tempfile
@@ -17,13 +18,12 @@ from time import monotonic
 
 import aiohttp
 import structlog
-from prometheus_client import CollectorRegistry
 
 from gateway import admin, listener, merging, worker
 from gateway.admin import Admin, Check
 from gateway.app import Place
-from gateway.merging import Families
-from gateway.metrics import Metrics
+from gateway.merging import Part, Total
+from gateway.metrics import Metrics, Registry
 from gateway.risks import Risk
 from gateway.run import Orders, Reloader, follow
 from gateway.settings import Address, Settings
@@ -79,7 +79,8 @@ class Worker:
 
     def __init__(self, process: asyncio.subprocess.Process, admin_socket: Path) -> None:
         self.process = process
-        self.families: Families = {}
+        self.part: Part = {}
+        self._taken_at = 0.0
         self.born = monotonic()
         self._socket = admin_socket
 
@@ -96,7 +97,13 @@ class Worker:
         if self.is_listening:
             status, content = await self._ask("/snapshot")
             if status == 200:
-                self.families = merging.families_of(content)
+                self._take(*merging.read(content))
+
+    def _take(self, taken_at: float, part: Part) -> None:
+        # Two may have asked at once, and the older answer come last; or the worker have died
+        # since, and what it told be counted as a dead one's. Either would make counters fall.
+        if taken_at > self._taken_at and self.process.returncode is None:
+            self._taken_at, self.part = taken_at, part
 
     async def is_ready(self) -> bool:
         return (await self._ask("/readyz"))[0] == 200
@@ -124,7 +131,8 @@ class Supervisor:
         self._tasks = TaskSet()
         self._workers: dict[int, Worker] = {}
         self._sockets = count()
-        self._departed: Families = {}
+        self._total = Total()
+        self._departed: Part = {}
         self._stopping = False
         self._admin: listener.Listener | None = None
 
@@ -174,6 +182,8 @@ class Supervisor:
         for worker_ in self._workers.values():
             with suppress(ProcessLookupError):
                 worker_.process.kill()
+        # An event loop does not close while it has children.
+        await self._all_ended()
         await self._tasks.cancel()
         if self._admin is not None:
             await self._admin.stop()
@@ -192,6 +202,7 @@ class Supervisor:
             sys.executable,
             "-m",
             "gateway.worker",
+            str(os.getpid()),
             stdin=asyncio.subprocess.PIPE,
             # Ctrl-C is for the supervisor, which passes it on.
             start_new_session=True,
@@ -214,20 +225,24 @@ class Supervisor:
             brief = lived < _LIVED_SECONDS
             back_off = min(2 * back_off, _LONGEST_BACK_OFF_SECONDS) if brief else 0.0
             log.error("worker_died", worker=number, exit_code=code, restart_seconds=back_off)
-            self._departed = merging.merged([self._departed, merging.accumulated(dead.families)])
-            dead.families = {}
+            self._departed = merging.accumulated(Total().of((self._departed, dead.part)))
+            dead.part = {}
             await asyncio.sleep(back_off)
+            if self._stopping:
+                return
             back_off = back_off or _FIRST_BACK_OFF_SECONDS
             self._workers[number] = await self._spawn()
+            if self._stopping:  # the order to stop came while it was being made
+                self._workers[number].order("stop")
 
     async def _collect(self) -> None:
         await asyncio.gather(*(worker_.collect() for worker_ in self._workers.values()))
 
-    async def _gathered(self) -> CollectorRegistry:
+    async def _gathered(self) -> Registry:
         await self._collect()
-        own = {family.name: family for family in self.metrics.registry.collect()}
-        parts = [own, *(worker_.families for worker_ in self._workers.values()), self._departed]
-        return merging.registry_of(merging.merged(parts))
+        own = merging.part_of(self.metrics.registry)
+        workers = (worker_.part for worker_ in self._workers.values())
+        return self._total.of((own, *workers, self._departed))
 
     async def _has_workers(self) -> bool:
         return not self._stopping and any(one.is_listening for one in self._workers.values())

@@ -20,7 +20,7 @@ from gateway.catalogue import CATALOGUE, SIMPLIFIED
 from gateway.exchange import Exchange
 from gateway.problems import Problem
 from gateway.rules.tracing import TraceParent
-from gateway.upstream.client import Call
+from gateway.upstream.call import Call
 
 _TRACEPARENT = "traceparent"
 _ROUTES = {endpoint.name: endpoint.template for endpoint in (*CATALOGUE, *SIMPLIFIED)}

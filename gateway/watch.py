@@ -18,6 +18,7 @@ from gateway.tasks import TaskSet, every
 
 CHANNEL = "operations"
 _RESUME_SECONDS = 60.0
+_PATIENCE_SECONDS = 1.0
 # Whoever asks how an operation stands is likely to ask again soon.
 _INTEREST_SECONDS = 10.0
 
@@ -133,13 +134,25 @@ class Watcher:
                         await watch.change()
             return watch.operation
 
+    async def refreshed(self, operation: Operation) -> Operation:
+        """How the operation stands now, as far as OL Connect says so in a short time."""
+        if operation.ended or self.draining:
+            return operation
+        self.take_interest(operation)
+        watch = self._watches[operation.id]
+        if self._poller.due_in(watch) <= 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_PATIENCE_SECONDS):
+                    await watch.turn()
+        return watch.operation
+
     def take_interest(self, operation: Operation, *, at_once: bool = False) -> None:
         """Watch closely for a while; ``at_once`` where it seems to have ended."""
         watch = self._watches.get(operation.id)
         if watch is None:
             if operation.ended or self.draining:
                 return
-            watch = self._open(operation)
+            watch = self._open(operation, early_seconds=_INTEREST_SECONDS)
         watch.interest_until = self._monotonic() + _INTEREST_SECONDS
         if at_once:
             watch.polled = float("-inf")

@@ -146,12 +146,14 @@ async def assemble(ground: Ground) -> Parts:
         now=clock.now,
         longest_seconds=settings.upstream.connect_timeout + settings.upstream.read_timeout,
     )
+    outcomes = ground.metrics.cache_requests
+    limiter = Limiter(store, ledger, clock.now, watcher.refreshed)
     cache = PropertyCache(
         settings.cache.properties,
         store,
         now=clock.now,
         tasks=ground.work,
-        observe=lambda outcome: ground.metrics.cache_requests.labels(outcome).inc(),
+        observe=lambda outcome: outcomes.labels(outcome).inc(),
         invalidated=ground.metrics.cache_invalidations.inc,
     )
     return Parts(
@@ -161,17 +163,13 @@ async def assemble(ground: Ground) -> Parts:
         credentials=credentials,
         connect=connect,
         ledger=ledger,
-        limiter=Limiter(
-            store,
-            ledger,
-            clock.now,
-            lambda operation: watcher.take_interest(operation, at_once=True),
-        ),
+        limiter=limiter,
         learning=learning,
         recovery=recovery,
         starts=Starts(
             store=store,
             ledger=ledger,
+            limiter=limiter,
             connect=connect,
             recovery=recovery,
             origins=origins,
@@ -198,7 +196,7 @@ def _way_to_ol_connect(ground: Ground, breaker: Breaker) -> tuple[Credentials, C
     settings, monotonic = ground.settings, ground.clock.monotonic
     if ground.tracing is not None:
         ground.stack.push_async_callback(ground.tracing.close)
-    upstream = Upstream(settings.upstream, breaker, ground.tracing)
+    upstream = Upstream(settings.upstream, breaker, ground.tracing, express=settings.listen.express)
     ground.stack.push_async_callback(upstream.close)
     credentials = Credentials(
         settings.credentials,
@@ -225,7 +223,6 @@ def faces(
         ownership=ownership,
         learning=parts.learning,
         starts=parts.starts,
-        limiter=parts.limiter,
         facets=parts.facets,
         origins=parts.origins,
         max_body_bytes=ground.settings.listen.max_body,
@@ -253,7 +250,7 @@ def _handlers(
     max_body = ground.settings.listen.max_body
     turns = Turns(parts.store)
     results = Results(connect, ledger, learning, watcher, views)
-    starting = Starting(parts.starts, parts.limiter, watcher, views, results)
+    starting = Starting(parts.starts, watcher, views, results)
     return [
         Documents(ground.settings.public_url).handlers(),
         Me(parts.limiter, ledger).handlers(),

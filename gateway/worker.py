@@ -1,6 +1,7 @@
 """One of several processes that share the public address: it does what its supervisor says.
 
-Orders come on its standard input. When that ends, the supervisor is gone, and the worker stops.
+Orders come on its standard input. When that ends, the supervisor is gone, and the worker stops. Its
+argument is the supervisor's process id, for the supervisor may be gone before it looks for it.
 """
 
 import asyncio
@@ -45,7 +46,8 @@ def main() -> None:
         settings, place = _first_order(stdin)
         logs.configure(settings.log)
         grace_seconds = settings.listen.drain_timeout + _LAST_GRACE_SECONDS
-        threading.Thread(target=_leash, args=(os.getppid(), grace_seconds), daemon=True).start()
+        leash = (int(sys.argv[1]), grace_seconds)
+        threading.Thread(target=_leash, args=leash, daemon=True).start()
         try:
             run.run(_work(settings, place, stdin))
         except (StoreUnusable, OSError) as error:

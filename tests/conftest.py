@@ -1,6 +1,7 @@
 """What tests of the whole gateway share."""
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,15 @@ def redis_server(shared_redis_server: RedisServer) -> RedisServer:
 def own_redis_server(tmp_path: Path) -> Iterator[RedisServer]:
     """For tests that stop it."""
     yield from running(tmp_path)
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], object]], Awaitable[None]]:
+    """Waits for something to become true that announces itself in no other way."""
+
+    async def wait(condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(10):
+            while not condition():  # noqa: ASYNC110
+                await asyncio.sleep(0.002)
+
+    return wait

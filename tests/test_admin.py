@@ -6,7 +6,6 @@ import aiohttp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
@@ -14,8 +13,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from prometheus_client.samples import Exemplar
 
-from gateway import admin, listener
-from gateway.admin import Admin, Check, Exposition
+from gateway import admin, exposition, listener
+from gateway.admin import Admin, Check
 from gateway.exchange import Exchange
 from gateway.metrics import Counter, Histogram, Metrics, Registry
 from gateway.problems import NotFound
@@ -57,7 +56,7 @@ async def test_everything_else_is_404(stage: Stage, path: str) -> None:
 @pytest.mark.parametrize("path", ["/metrics", "/livez", "/readyz"])
 async def test_none_of_it_is_on_the_public_listener(stage: Stage, path: str) -> None:
     async with stage.session.get(stage.url + path) as response:
-        assert response.status in (401, 404)
+        assert response.status == 404
 
 
 async def test_other_methods_are_refused_and_head_is_answered(stage: Stage) -> None:
@@ -75,7 +74,7 @@ async def test_a_check_that_fails_means_not_ready(stage: Stage, failure: Excepti
     async def fails() -> bool:
         raise failure
 
-    async def gathered() -> CollectorRegistry:
+    async def gathered() -> Registry:
         return stage.gateway.metrics.registry
 
     handler = Admin(gathered, [Check("disk", fails)])
@@ -133,7 +132,7 @@ def _samples(families: Iterable[Metric], *, exemplars: bool) -> set[str]:
 
 
 def test_both_formats_say_what_the_registry_holds(counted: Metrics) -> None:
-    families, exposition = counted.registry.families, Exposition()
+    families = counted.registry.families
     text = exposition.text(families).decode()
     held = _samples(counted.registry.collect(), exemplars=False)
     assert _samples(parse_text(text), exemplars=False) == held
@@ -144,24 +143,25 @@ def test_both_formats_say_what_the_registry_holds(counted: Metrics) -> None:
     assert _samples(parse_open(text), exemplars=True) == held  # type: ignore[no-untyped-call]
 
 
-def test_both_formats_are_the_librarys_to_the_byte(counted: Metrics) -> None:
-    registry, exposition = counted.registry, Exposition()
-    for _ in range(2):
-        assert exposition.text(registry.families) == generate_latest(registry)
-        library = openmetrics.generate_latest(registry)  # type: ignore[no-untyped-call]
-        assert exposition.open_metrics(registry.families) == library
-        counted.requests.labels("entity.list", "GET", "200", "upstream").inc()
-        counted.request_seconds.labels("entity.list", "GET").observe(0.2, {"trace_id": "again"})
-
-
-@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
-def test_whatever_a_label_holds_is_escaped(label: str) -> None:
-    registry, exposition = Registry(), Exposition()
-    Counter("a_total", "A counter.", ("z", "b"), registry).labels(label, "1").inc(0.5)
-    Histogram("h", "A histogram.", ("z", "b"), registry, (1,)).labels(label, "%").observe(1)
+def _assert_as_the_library(registry: Registry) -> None:
     assert exposition.text(registry.families) == generate_latest(registry)
     library = openmetrics.generate_latest(registry)  # type: ignore[no-untyped-call]
     assert exposition.open_metrics(registry.families) == library
+
+
+def test_both_formats_are_the_librarys_to_the_byte(counted: Metrics) -> None:
+    _assert_as_the_library(counted.registry)
+    counted.requests.labels("entity.list", "GET", "200", "upstream").inc()
+    counted.request_seconds.labels("entity.list", "GET").observe(0.2, "a9ain")
+    _assert_as_the_library(counted.registry)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_whatever_a_label_holds_is_escaped(label: str) -> None:
+    registry = Registry()
+    Counter("a_total", "A counter.", ("z", "b"), registry).labels(label, "1").inc(0.5)
+    Histogram("h", "A histogram.", ("z", "b"), registry, (1,)).labels(label, "%").observe(1)
+    _assert_as_the_library(registry)
 
 
 def test_a_child_has_all_of_its_labels() -> None:

@@ -10,7 +10,9 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway import audit as journal_of
 from gateway.audit import Journal, event_of
+from gateway.catalogue import CATALOGUE, SIMPLIFIED, Role
 from gateway.cli import main
 from gateway.exchange import Exchange
 from gateway.problems import NotFound
@@ -91,6 +93,14 @@ async def test_what_changes_something_and_what_is_refused_is_written_down(
     assert start["operation_id"] == operation
     assert all(event["request_id"] and event["time"] for event in events)
     assert _verified(path).line is None
+
+
+def test_whatever_changes_something_on_either_face_is_an_event() -> None:
+    reading = {Role.LOGIN, Role.SEARCH, Role.PREVIEW, Role.RESULT, Role.READ}
+    changing = {row.name for row in CATALOGUE if row.method != "GET" and row.role not in reading}
+    changing |= {row.name for row in SIMPLIFIED if row.method != "GET"}
+    deleting = {row.name for row in CATALOGUE if row.role is Role.DELETE}
+    assert changing | deleting == journal_of._EVENTS.keys()
 
 
 async def test_a_restart_goes_on_with_the_chain(path: Path) -> None:

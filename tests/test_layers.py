@@ -15,18 +15,19 @@ NO_IO = ("aiohttp", "asyncio", "time", "os", "random", "sqlite3", "socket", "red
 # Each may import from its own line and from those below it.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("cli", "__main__"),
-    ("run", "demo", "demopage", "doctor", "supervisor", "worker"),
+    ("run", "demo", "demopage", "doctor", "greeting", "supervisor", "worker"),
     ("app",),
     ("wiring",),
-    ("public", "observe", "listener", "admin", "pipeline", "api"),
-    ("facets", "requests", "relay", "starts", "recovery", "watch", "poller", "outcome", "front"),
+    ("public", "observe", "listener", "admin", "pipeline", "api", "rendering", "express"),
+    ("facets", "requests", "relay", "starts", "watch", "poller", "outcome", "front"),
+    ("attempts", "recovery"),
     ("ownership", "limits", "learning", "bodies", "answers", "requestlog", "audit", "connections"),
-    ("explain", "routelist", "hardening", "logs", "merging", "sdnotify", "telemetry"),
-    ("cache", "ledger", "connect", "metrics"),
+    ("explain", "exposition", "hardening", "logs", "merging", "routelist", "sdnotify", "telemetry"),
+    ("cache", "ledger", "owners", "connect", "metrics"),
     ("auth", "upstream", "stores"),
     ("rules",),
-    ("catalogue", "settings", "exchange", "operation", "risks"),
-    ("model", "problems", "tasks", "budget"),
+    ("catalogue", "settings", "exchange", "operation", "risks", "inbound"),
+    ("model", "problems", "tasks", "budget", "lines"),
 )
 OUTSIDE = frozenset({"", "__version__", "simulator"})
 RANKS = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

@@ -11,6 +11,7 @@ from gateway.ledger import ENDED_SECONDS, Ledger
 from gateway.model import Kind, Status, Thing
 from gateway.operation import Operation
 from gateway.ownership import Ownership
+from gateway.problems import StoreUnavailable
 from gateway.rules.policy import Rulebook
 from gateway.stores import Store, open_store
 from tests.support.stage import CONFIG, settings_of
@@ -127,6 +128,55 @@ async def test_a_teams_operations_come_newest_first(ledger: Ledger) -> None:
     await ledger.claim(operation("other", "marketing", 9.0))
     assert [each.id for each in await ledger.operations("billing", limit=2)] == ["op-4", "op-3"]
     assert [each.id for each in await ledger.running("billing", limit=2)] == ["op-0", "op-1"]
+
+
+async def test_a_team_whose_operations_run_is_found_for_as_long_as_they_do(
+    ledger: Ledger, store: Store, clock: Time
+) -> None:
+    """By another process, too, which has no list of its own of the teams."""
+    for number in range(1300):  # more than a week, and never long without a start
+        clock.now += 500
+        await ledger.claim(operation(f"op-{number}", created=clock.now))
+    running = await Ledger(store, clock).running()
+    assert (running[-1].id, len(running)) == ("op-1299", 7 * 86_400 // 500 + 1)
+
+
+async def test_everybodys_running_operations_come_oldest_first(
+    ledger: Ledger, store: Store, clock: Time
+) -> None:
+    for number, team in enumerate(("billing", "marketing", "billing", "marketing")):
+        await ledger.claim(operation(f"op-{number}", team, created=float(number)))
+    await ledger.end("op-1", Status.SUCCEEDED)
+    other = Ledger(store, clock)
+    assert [each.id for each in await other.running()] == ["op-0", "op-2", "op-3"]
+    assert [each.id for each in await other.running(limit=2)] == ["op-0", "op-2"]
+
+
+async def test_a_list_of_operations_has_those_that_run_and_those_that_ended(
+    ledger: Ledger, clock: Time
+) -> None:
+    for number in range(6):
+        await ledger.claim(operation(f"op-{number}", created=float(number)))
+    for number in (0, 3, 5):
+        await ledger.end(f"op-{number}", Status.SUCCEEDED)
+    found = await ledger.operations("billing", limit=4)
+    assert [each.id for each in found] == ["op-5", "op-4", "op-3", "op-2"]
+
+
+async def test_an_end_is_one_write(
+    ledger: Ledger, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing can stop between an operation's record and the lists that it stands in."""
+    await ledger.claim(operation())
+
+    async def refused(*arguments: Any) -> None:
+        raise StoreUnavailable
+
+    monkeypatch.setattr(store, "apply", refused)
+    await ledger.end("op-1", Status.SUCCEEDED)
+    assert await ledger.running() == []
+    assert [each.status for each in await ledger.operations("billing", limit=9)] == ["succeeded"]
+    assert await ledger.owners([Thing(Kind.OPERATION, "op-1")]) == ["billing"]
 
 
 def _best_microseconds(work: Callable[[], None], rounds: int = 200) -> float:

@@ -89,12 +89,14 @@ async def test_refusals_and_operations_are_in_the_log(lines: list[dict[str, Any]
         )
         async with dial(stage.gateway.public.port) as wire:
             await wire.send(b"nonsense\r\n\r\n")
-            await wire.answer()
+            answer = await wire.answer()
     refused, _, started, malformed = lines
     assert (refused["operation_id"], refused["problem"]) == ("4711", "not_found")
     assert refused["endpoint"] == "all_in_one.get_progress"
     assert started["operation_id"] == operation
     assert (malformed["endpoint"], malformed["problem"]) == ("unmatched", "malformed_request")
+    assert answer.one("X-Request-Id") == malformed["request_id"]
+    assert answer.one("traceparent") == malformed["traceparent"]
 
 
 async def test_nothing_secret_is_logged(
@@ -144,7 +146,8 @@ async def test_the_trace_goes_on_with_a_span_of_its_own(stage: Stage) -> None:
     assert sent[36:52] != PARENT[36:52]
 
 
-async def test_2000_inventions_make_no_series(stage: Stage) -> None:
+@pytest.mark.parametrize("inventions", [2000, pytest.param(10_000, marks=pytest.mark.slow)])
+async def test_inventions_make_no_series(stage: Stage, inventions: int) -> None:
     """Attacks 26: labels come from the catalogue and the configuration only."""
     chance = random.Random(7)
     token = stage.token()
@@ -163,7 +166,7 @@ async def test_2000_inventions_make_no_series(stage: Stage) -> None:
             await ask(method, f"/{invented()}")
             await ask(method, f"{P}/entity/jobs/7/properties")
         known = _series(stage.gateway.metrics.registry)
-        for _ in range(500):
+        for _ in range(inventions // 4):
             lines = (f"X-{invented()}: {invented()}", f"OL-Team: {invented()}")
             method = chance.choice(methods)
             await ask(method, f"{P}/{invented()}/{invented()}?{invented()}={invented()}")

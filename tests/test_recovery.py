@@ -7,9 +7,8 @@ import pytest
 
 from gateway.model import Kind, Thing
 from gateway.operation import Operation
-from gateway.recovery import ATTEMPTS, Recovery, attempt_key
+from gateway.recovery import Recovery, record_of
 from gateway.simulator.operations import Outcome
-from gateway.stores import Add, Put
 from tests.support.stage import Stage
 
 
@@ -27,12 +26,7 @@ class Rescue:
             id_, "data_mapping", "data_mapping.process", team, "corporate", "jane", "printing",
             created, idempotency=("idempotency:" + id_, "fingerprint-" + id_),
         )  # fmt: skip
-        await self.stage.gateway.ledger._store.apply(
-            (
-                Put(attempt_key(id_), attempt.to_bytes(), 3600),
-                Add(ATTEMPTS, id_, attempt.created, 3600),
-            )
-        )
+        await self.stage.gateway.ledger._store.apply([record_of(attempt)])
         return attempt
 
     def begin(self) -> str:

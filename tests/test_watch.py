@@ -65,6 +65,26 @@ async def test_the_end_is_learned_without_anybody_asking(stage: Stage) -> None:
     assert finished.labels("data_mapping", "billing", "succeeded").value == 1
 
 
+async def test_who_asks_once_is_told_how_it_stands_now(stage: Stage) -> None:
+    stage.gateway.poller.pace = lambda age, percent, *, listened: 0.0 if listened else 3600.0
+    caller = stage.caller()
+    id_ = await _run(caller)
+    await stage.end_of("print", id_)
+    assert (await caller.get(f"{API}/{id_}")).json()["status"] == "succeeded"
+    id_ = await _run(caller)
+    await stage.end_of("print", id_)
+    assert (await caller.get(f"{API}/{id_}/result")).status == 200
+
+
+async def test_who_asks_is_answered_also_while_ol_connect_is_silent(stage: Stage) -> None:
+    stage.gateway.poller.pace = lambda age, percent, *, listened: 0.0 if listened else 3600.0
+    caller = stage.caller()
+    _options(stage, operation_seconds=60)
+    id_ = await _run(caller)
+    await stage.simulator.stop()
+    assert (await caller.get(f"{API}/{id_}")).json()["status"] == "running"
+
+
 async def test_a_restart_resumes(stage: Stage, tmp_path: Path) -> None:
     _options(stage, operation_seconds=0.3)
     stage.replace = {'store: "memory:"': f'store: "sqlite:{tmp_path}/olgw.db"'}

@@ -2,12 +2,11 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from aiohttp import web
-
+from gateway.answers import Answer
 from gateway.api import service
 from gateway.front import Passage
 
-Handler = Callable[[Passage], Awaitable[web.StreamResponse]]
+Handler = Callable[[Passage], Awaitable[Answer]]
 
 
 def handlers(*groups: Mapping[str, Handler]) -> Mapping[str, Handler]:

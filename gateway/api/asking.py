@@ -10,7 +10,7 @@ from gateway.catalogue import Endpoint
 from gateway.front import Passage
 from gateway.problems import NotFound
 from gateway.rules import policy
-from gateway.upstream.client import Call
+from gateway.upstream.call import Call
 
 _PARAMETER = re.compile(r"\{\w+\}")
 _ID = re.compile(r"0|[1-9][0-9]{0,18}")

@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aiohttp import web
-
 from gateway import answers
 from gateway.api import Handler, asking, content, values
 from gateway.api.entities import turn_of
@@ -44,7 +42,7 @@ class Batch:
             "api.update_jobs_properties": self.update,
         }
 
-    async def read(self, passage: Passage) -> web.StreamResponse:
+    async def read(self, passage: Passage) -> answers.Answer:
         """``{"1": {…}, "problems": {"2": {…}}}``: what cannot be had keeps nothing else back."""
         jobs = [Thing(Kind.JOB, id_) for id_ in _ids(passage.raw_query)]
         passage.exchange.things += jobs
@@ -67,7 +65,7 @@ class Batch:
         except Problem as problem:
             return problem
 
-    async def update(self, passage: Passage) -> web.StreamResponse:
+    async def update(self, passage: Passage) -> answers.Answer:
         """All of them in one call to OL Connect, or none."""
         changes = _changes(await content.read(passage, content.JSON))
         jobs = [Thing(Kind.JOB, id_) for id_ in changes]
@@ -77,7 +75,7 @@ class Batch:
 
     async def _update(
         self, passage: Passage, jobs: Sequence[Thing], changes: Mapping[str, Values]
-    ) -> web.Response:
+    ) -> answers.Whole:
         document = [
             {"id": int(id_), "properties": values.as_list(change)}
             for id_, change in changes.items()

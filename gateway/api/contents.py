@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aiohttp import web
-
 from gateway import answers
 from gateway.api import Handler, asking, values
 from gateway.facets import Facets
@@ -27,12 +25,12 @@ class Contents:
     def handlers(self) -> Mapping[str, Handler]:
         return {"api.get_job": self.job, "api.get_job_contents": self.job_contents}
 
-    async def job(self, passage: Passage) -> web.StreamResponse:
+    async def job(self, passage: Passage) -> answers.Answer:
         segments = await self._inside(passage)
         job = int(passage.parameters["jobId"])
         return answers.json(passage.exchange, {"id": job, "segments": segments})
 
-    async def job_contents(self, passage: Passage) -> web.StreamResponse:
+    async def job_contents(self, passage: Passage) -> answers.Answer:
         return answers.json(passage.exchange, {"items": await self._inside(passage)})
 
     async def _inside(self, passage: Passage) -> list[Any]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any, Self, TypeVar
 from urllib.parse import quote
 
-from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError, to_json
 
 from gateway import requests
+from gateway.answers import Answer
 from gateway.api import Handler, content
 from gateway.api.starting import Starting, record
 from gateway.catalogue import CATALOGUE, ENDPOINTS, Endpoint
@@ -31,7 +31,7 @@ from gateway.rules.documents import Selector
 from gateway.rules.routes import RouteTable
 from gateway.settings.teams import ParameterValue
 from gateway.starts import Start, checked_key, fingerprint
-from gateway.upstream.client import Call
+from gateway.upstream.call import Call
 
 _ROUTES = RouteTable(CATALOGUE)
 _JOBS = ENDPOINTS["job_creation.process"]
@@ -92,7 +92,7 @@ class Creation:
     def handlers(self) -> Mapping[str, Handler]:
         return {"api.create_jobs": self.jobs, "api.create_output": self.output}
 
-    async def jobs(self, passage: Passage) -> web.StreamResponse:
+    async def jobs(self, passage: Passage) -> Answer:
         await self.starting.admit(passage)
         document = await _read(passage)
         body = _judged(JobsBody, document)
@@ -106,7 +106,7 @@ class Creation:
         )
         return await self._start(passage, wanted, document)
 
-    async def output(self, passage: Passage) -> web.StreamResponse:
+    async def output(self, passage: Passage) -> Answer:
         await self.starting.admit(passage)
         document = await _read(passage)
         body = _judged(OutputBody, document)
@@ -120,7 +120,7 @@ class Creation:
         wanted = Wanted(endpoint, _preset(body), things, sent, Kind.FILE, body.createOnly)
         return await self._start(passage, wanted, document)
 
-    async def _start(self, passage: Passage, wanted: Wanted, document: Any) -> web.StreamResponse:
+    async def _start(self, passage: Passage, wanted: Wanted, document: Any) -> Answer:
         path = _path(wanted.endpoint, wanted.preset)
         passage.choose(policy.choose(passage.teams, wanted.endpoint, [wanted.preset]))
         things = [Thing(Kind.PRESET, wanted.preset), *wanted.things]

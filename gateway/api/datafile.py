@@ -5,7 +5,7 @@ from tempfile import SpooledTemporaryFile
 
 from gateway.bodies import CallerBody
 from gateway.problems import InvalidParameters
-from gateway.upstream.client import Call
+from gateway.upstream.call import Call
 
 _PIECE_BYTES = 64 * 1024
 

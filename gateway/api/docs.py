@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from aiohttp import web
 from pydantic_core import to_json
 
 from gateway import answers
@@ -66,11 +65,11 @@ class Documents:
             "api.docs_asset": self.asset,
         }
 
-    async def openapi(self, passage: Passage) -> web.StreamResponse:
+    async def openapi(self, passage: Passage) -> answers.Answer:
         page = await asyncio.to_thread(_description, self._public_url)
         return _show(passage, page, [("Cache-Control", _SHORTLY)])
 
-    async def index(self, passage: Passage) -> web.StreamResponse:
+    async def index(self, passage: Passage) -> answers.Answer:
         page = await asyncio.to_thread(_file, "docs.html", "text/html; charset=utf-8")
         lines = [
             ("Cache-Control", _SHORTLY),
@@ -79,7 +78,7 @@ class Documents:
         ]
         return _show(passage, page, lines)
 
-    async def asset(self, passage: Passage) -> web.StreamResponse:
+    async def asset(self, passage: Passage) -> answers.Answer:
         """Raises NotFound."""
         known = _ASSETS.get(passage.parameters["asset"])
         if known is None:
@@ -105,7 +104,7 @@ def _page(media_type: str, content: bytes) -> Page:
     return Page(media_type, content, compressed, hashlib.sha256(content).hexdigest()[:32])
 
 
-def _show(passage: Passage, page: Page, lines: answers.Lines) -> web.StreamResponse:
+def _show(passage: Passage, page: Page, lines: answers.Lines) -> answers.Answer:
     """With the coding that the caller takes: another coding, another ETag (RFC 9110 8.8.3.3)."""
     zipped = _takes_gzip(passage.header("Accept-Encoding") or "")
     tag = f'"{page.digest}{"-gz" if zipped else ""}"'

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aiohttp import web
-
 from gateway import answers
 from gateway.api import Handler, asking, content, values
 from gateway.api.turns import Turns
@@ -63,7 +61,7 @@ class Entities:
             **{f"api.patch_{facet}": self.patch for facet in _FACETS},
         }
 
-    async def read(self, passage: Passage) -> web.StreamResponse:
+    async def read(self, passage: Passage) -> answers.Answer:
         """The list through the cache; its ETag is that of the object shown here."""
         target = await self._target(passage)
         anew = caching.asks_anew(passage.header("Cache-Control"), passage.header("Pragma"))
@@ -80,25 +78,25 @@ class Entities:
             return answers.whole(exchange, 304, lines, None)
         return answers.whole(exchange, 200, [_TYPE, *lines], body)
 
-    async def replace(self, passage: Passage) -> web.StreamResponse:
+    async def replace(self, passage: Passage) -> answers.Answer:
         target = await self._target(passage)
         after = values.of_document(await content.read(passage, content.JSON))
         return await outcome(self.tasks.start(self._replace(passage, target, after)))
 
-    async def patch(self, passage: Passage) -> web.StreamResponse:
+    async def patch(self, passage: Passage) -> answers.Answer:
         target = await self._target(passage)
         patch = await content.read(passage, content.MERGE_PATCH, content.JSON)
         values.merged({}, patch)  # refused before OL Connect is asked
         return await outcome(self.tasks.start(self._patch(passage, target, patch)))
 
-    async def _replace(self, passage: Passage, target: Target, after: Values) -> web.Response:
+    async def _replace(self, passage: Passage, target: Target, after: Values) -> answers.Whole:
         async with self.turns.take([target.turn]):
             if passage.header("If-Match") is not None:
                 _check(passage, await self._current(passage, target))
             await self._write(passage, target, after)
         return _told(passage, after)
 
-    async def _patch(self, passage: Passage, target: Target, patch: Any) -> web.Response:
+    async def _patch(self, passage: Passage, target: Target, patch: Any) -> answers.Whole:
         """Between the read and the write no other change of the simplified face comes in."""
         async with self.turns.take([target.turn]):
             before = await self._current(passage, target)
@@ -142,7 +140,7 @@ def _check(passage: Passage, current: Values) -> None:
         )
 
 
-def _told(passage: Passage, after: Values) -> web.Response:
+def _told(passage: Passage, after: Values) -> answers.Whole:
     body = values.to_body(after)
     lines = [_TYPE, ("ETag", caching.etag(body))]
     return answers.whole(passage.exchange, 200, lines, body)

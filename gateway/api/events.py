@@ -7,7 +7,7 @@ from aiohttp import web
 from aiohttp_sse import EventSourceResponse
 from pydantic_core import to_json
 
-from gateway import answers
+from gateway import answers, rendering
 from gateway.api import Handler, visible
 from gateway.api.views import Views
 from gateway.exchange import Exchange
@@ -28,7 +28,7 @@ _COME_BACK = b": the gateway stops, another may answer\nretry: 1000\n\n"
 _LINES = (("Cache-Control", "no-store"), ("X-Accel-Buffering", "no"))
 
 
-class EventStream(answers.Stream, EventSourceResponse):
+class EventStream(rendering.Stream, EventSourceResponse):
     """The library's stream, with the header lines of this gateway's answers."""
 
     def __init__(self, exchange: Exchange, heartbeat_seconds: float) -> None:
@@ -53,7 +53,7 @@ class Events:
     def handlers(self) -> Mapping[str, Handler]:
         return {"api.get_operation_events": self.events}
 
-    async def events(self, passage: Passage) -> web.StreamResponse:
+    async def events(self, passage: Passage) -> answers.Answer:
         operation = await visible.find(self.ledger, passage, "get_progress")
         seen = _last_id(passage)
         if seen >= _LAST_ID and operation.ended:
@@ -67,10 +67,11 @@ class Events:
         with self.watcher.listening(operation) as watch:
             return await self._stream(passage, watch, seen)
 
-    async def _stream(self, passage: Passage, watch: Watch, seen: int) -> web.StreamResponse:
+    async def _stream(self, passage: Passage, watch: Watch, seen: int) -> answers.Answer:
         stream = EventStream(passage.exchange, self.heartbeat_seconds)
         if passage.request.transport is not None:
             passage.request.transport.set_write_buffer_limits(high=_BUFFER_BYTES)
+        assert isinstance(passage.request, web.BaseRequest)
         await stream.prepare(passage.request)
         passage.exchange.answering = True
         async with stream:

@@ -5,8 +5,6 @@ It answers as OL Connect does: 200, ``text/plain``, the token as body, ``Token-E
 
 from collections.abc import Callable
 
-from aiohttp import web
-
 from gateway import answers
 from gateway.auth.issuers import ConnectedIssuer
 from gateway.front import Passage
@@ -20,7 +18,7 @@ class Login:
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
 
-    async def handle(self, passage: Passage) -> web.StreamResponse:
+    async def handle(self, passage: Passage) -> answers.Answer:
         """Raises an Unauthenticated problem, or IssuerUnavailable."""
         shown = passage.shown
         if isinstance(shown, Basic):

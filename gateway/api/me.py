@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aiohttp import web
-
 from gateway import answers
 from gateway.api import Handler
 from gateway.front import Passage
@@ -25,7 +23,7 @@ class Me:
     def handlers(self) -> Mapping[str, Handler]:
         return {"api.me": self.me, "api.list_pipelines": self.pipelines}
 
-    async def me(self, passage: Passage) -> web.StreamResponse:
+    async def me(self, passage: Passage) -> answers.Answer:
         caller = passage.caller
         assert caller is not None
         settings = passage.regime.settings
@@ -60,7 +58,7 @@ class Me:
             operations = {"limit": most, "remaining": max(0, most - running)}
         return {"requests": requests, "runningOperations": operations}
 
-    async def pipelines(self, passage: Passage) -> web.StreamResponse:
+    async def pipelines(self, passage: Passage) -> answers.Answer:
         """Those that some team of the caller's may run, and which."""
         runnable = []
         for name, pipeline in passage.regime.settings.pipelines.items():

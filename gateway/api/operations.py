@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aiohttp import web
-
 from gateway import answers, requests
 from gateway.api import Handler, visible
 from gateway.api.starting import wait_of
@@ -18,7 +16,7 @@ from gateway.model import Status
 from gateway.operation import Operation
 from gateway.problems import InvalidParameters, UpstreamInvalidResponse
 from gateway.rules import operations, paths
-from gateway.upstream.client import Call
+from gateway.upstream.call import Call
 from gateway.watch import Watcher
 
 _DEFAULT_LIMIT = 50
@@ -44,7 +42,7 @@ class Operations:
             "api.cancel_operation": self.cancel,
         }
 
-    async def list(self, passage: Passage) -> web.StreamResponse:
+    async def list(self, passage: Passage) -> answers.Answer:
         """Raises InvalidParameters."""
         limit, status = _limit(passage), _status(passage)
         team = passage.team
@@ -60,7 +58,7 @@ class Operations:
         ]
         return answers.json(passage.exchange, {"operations": shown[:limit]}, lines=[_NO_STORE])
 
-    async def get(self, passage: Passage) -> web.StreamResponse:
+    async def get(self, passage: Passage) -> answers.Answer:
         """With ``Prefer: wait`` when it ends, or when the time is over. Raises Draining."""
         operation = await visible.find(self.ledger, passage, "get_progress")
         lines = [_NO_STORE]
@@ -68,12 +66,13 @@ class Operations:
         if wait is not None:
             operation = await self.watcher.until_ended(operation, wait)
             lines.append(("Preference-Applied", f"wait={wait}"))
+        else:
+            operation = await self.watcher.refreshed(operation)
         if not operation.ended:
-            self.watcher.take_interest(operation)
             lines.append(("Retry-After", "1"))
         return answers.json(passage.exchange, self.views.operation(operation), lines=lines)
 
-    async def cancel(self, passage: Passage) -> web.StreamResponse:
+    async def cancel(self, passage: Passage) -> answers.Answer:
         """202 with the Operation as it is then; nothing happens to one that has ended."""
         operation = await visible.find(self.ledger, passage, "cancel")
         if not operation.ended:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from aiohttp import web
 from pydantic_core import to_json
 
 from gateway import requests
+from gateway.answers import Answer
 from gateway.api import Handler, datafile
 from gateway.api.datafile import DataFile
 from gateway.api.starting import Starting, record
@@ -29,7 +29,7 @@ from gateway.problems import (
 from gateway.rules import documents, paths
 from gateway.settings import Pipeline
 from gateway.starts import Start, checked_key, fingerprint
-from gateway.upstream.client import Call
+from gateway.upstream.call import Call
 
 _UPLOAD = ENDPOINTS["file_store.upload_data_file"]
 _SUBMIT = ENDPOINTS["all_in_one.process"]
@@ -47,7 +47,7 @@ class Pipelines:
     def handlers(self) -> Mapping[str, Handler]:
         return {"api.run_pipeline": self.run}
 
-    async def run(self, passage: Passage) -> web.StreamResponse:
+    async def run(self, passage: Passage) -> Answer:
         """Upload the body and submit the run; neither is done again for the same key."""
         name = passage.parameters["name"]
         pipeline = passage.regime.settings.pipelines.get(name)

@@ -3,9 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import aiohttp
-from aiohttp import web
-
 from gateway import answers, requests
 from gateway.api import Handler, filenames, visible
 from gateway.api.views import Views, result_of
@@ -20,7 +17,8 @@ from gateway.outcome import Outcomes
 from gateway.problems import NotFound, OperationRunning, Problem, UpstreamInvalidResponse
 from gateway.relay import relay
 from gateway.rules import operations
-from gateway.upstream.client import Call
+from gateway.upstream.call import Call
+from gateway.upstream.reply import Reply
 from gateway.watch import Watcher
 
 Lines = Sequence[tuple[str, str]]
@@ -41,11 +39,11 @@ class Results:
     def handlers(self) -> Mapping[str, Handler]:
         return {"api.get_operation_result": self.result}
 
-    async def result(self, passage: Passage) -> web.StreamResponse:
+    async def result(self, passage: Passage) -> answers.Answer:
         """Raises OperationRunning, and NotFound where the operation failed or was canceled."""
-        operation = await visible.find(self.ledger, passage, "get_result")
+        found = await visible.find(self.ledger, passage, "get_result")
+        operation = await self.watcher.refreshed(found)
         if not operation.ended:
-            self.watcher.take_interest(operation)
             raise OperationRunning(
                 f"The operation is at {operation.progress} %.",
                 headers={"Retry-After": "1"},
@@ -55,7 +53,7 @@ class Results:
 
     async def answer(
         self, passage: Passage, operation: Operation, lines: Lines = ()
-    ) -> web.StreamResponse:
+    ) -> answers.Answer:
         """The result of an operation that has ended. Raises NotFound where there is none."""
         if operation.status is Status.SUCCEEDED and not operation.result:
             operation = await self._complete(operation)
@@ -84,7 +82,7 @@ class Results:
 
     async def _document(
         self, passage: Passage, operation: Operation, lines: Lines
-    ) -> web.StreamResponse:
+    ) -> answers.Answer:
         for id_ in results_of_kind(operation, Kind.FILE):
             path = f"{PREFIX}/filestore/file/{id_}"
             answer = await self._fetch(passage, operation, Call("GET", path), lines)
@@ -103,7 +101,7 @@ class Results:
 
     async def _fetch(
         self, passage: Passage, operation: Operation, call: Call, lines: Lines
-    ) -> web.StreamResponse | None:
+    ) -> answers.Answer | None:
         """The document as ``call`` gets it; None if it is not there."""
         exchange, upstream = passage.exchange, self.connect.upstream
         call.headers = [requests.IDENTITY, *requests.identifying_lines(exchange)]
@@ -132,7 +130,7 @@ class Results:
             exchange.source = "gateway"
             raise
 
-    async def _learn_refusal(self, operation: Operation, response: aiohttp.ClientResponse) -> None:
+    async def _learn_refusal(self, operation: Operation, response: Reply) -> None:
         """Raises NotFound where the error tells that the operation has failed after all."""
         body = await self.connect.upstream.read(response, _ERROR_BYTES)
         endpoint = ENDPOINTS[f"{operation.service}.get_result"]
@@ -150,7 +148,7 @@ def _leaves_ids(operation: Operation) -> bool:
     )
 
 
-def _content_type(operation: Operation, response: aiohttp.ClientResponse) -> str:
+def _content_type(operation: Operation, response: Reply) -> str:
     upstream = response.headers.get("Content-Type", "application/octet-stream")
     if upstream.startswith(_ZIP):
         return upstream

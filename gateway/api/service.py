@@ -1,7 +1,5 @@
 """What anyone may know of the gateway: what it is, and whose tokens it takes (RFC 9728)."""
 
-from aiohttp import web
-
 from gateway import __version__, answers
 from gateway.front import Passage
 from gateway.problems import UnknownEndpoint
@@ -9,7 +7,7 @@ from gateway.problems import UnknownEndpoint
 _CACHEABLE = [("Cache-Control", "public, max-age=300")]
 
 
-async def index(passage: Passage) -> web.StreamResponse:
+async def index(passage: Passage) -> answers.Answer:
     public = passage.regime.settings.public_url
     description = {
         "service": "OL Connect gateway",
@@ -25,7 +23,7 @@ async def index(passage: Passage) -> web.StreamResponse:
     return answers.json(passage.exchange, description, lines=_CACHEABLE)
 
 
-async def protected_resource(passage: Passage) -> web.StreamResponse:
+async def protected_resource(passage: Passage) -> answers.Answer:
     """OAuth 2.0 protected resource metadata, RFC 9728 section 2."""
     settings = passage.regime.settings
     metadata = {
@@ -38,6 +36,6 @@ async def protected_resource(passage: Passage) -> web.StreamResponse:
     return answers.json(passage.exchange, metadata, lines=_CACHEABLE)
 
 
-async def demo_asset(passage: Passage) -> web.StreamResponse:
+async def demo_asset(passage: Passage) -> answers.Answer:
     """What ``olgw demo`` serves below ``/demo``, for gateways that are none."""
     raise UnknownEndpoint("There is a demo page only where `olgw demo` runs.")

@@ -5,20 +5,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from aiohttp import web
-
 from gateway import answers
 from gateway.api.results import Lines, Results
 from gateway.api.views import Views
+from gateway.attempts import Answer
 from gateway.catalogue import Endpoint
 from gateway.front import Passage
 from gateway.learning import problem_of
-from gateway.limits import Limiter
 from gateway.model import Kind, Status
 from gateway.operation import Operation
 from gateway.problems import Draining, NotFound, Problem, UpstreamOverloaded
 from gateway.rules import prefer
-from gateway.starts import Answer, Start, Starts
+from gateway.starts import Start, Starts
 from gateway.watch import Watcher
 
 Refused = Callable[[int, str], Problem]
@@ -30,7 +28,6 @@ _OVERLOADED = frozenset({429, 503})
 @dataclass(frozen=True, slots=True)
 class Starting:
     starts: Starts
-    limiter: Limiter
     watcher: Watcher
     views: Views
     results: Results
@@ -39,13 +36,14 @@ class Starting:
         """Raises TooManyOperations; Draining for who would wait for a result."""
         if wait_of(passage) and self.watcher.draining:
             raise Draining(headers={"Retry-After": "1"})
-        await self.limiter.admit_start(passage.team.name, passage.team.settings.limits)
+        team, key = passage.team, passage.header("Idempotency-Key")
+        await self.starts.admit(team.name, team.settings.limits, key)
 
-    async def begin(self, passage: Passage, start: Start, refused: Refused) -> web.StreamResponse:
+    async def begin(self, passage: Passage, start: Start, refused: Refused) -> answers.Answer:
         """Start, and answer with the Operation: 202; or with its result: 200."""
         exchange = passage.exchange
         try:
-            answer = await self.starts.begin(start)
+            answer = await self.starts.begin(start, passage.team.settings.limits)
         finally:
             exchange.upstream_seconds += start.call.seconds
         operation = answer.operation
@@ -55,7 +53,7 @@ class Starting:
         exchange.source = "gateway" if answer.replayed else "upstream"
         return await self._answer(passage, operation)
 
-    async def _answer(self, passage: Passage, operation: Operation) -> web.StreamResponse:
+    async def _answer(self, passage: Passage, operation: Operation) -> answers.Answer:
         wait = wait_of(passage)
         lines = self.views.link_lines(operation)
         if wait is not None:
@@ -73,9 +71,7 @@ class Starting:
         document = self.views.operation(operation)
         return answers.json(passage.exchange, document, status=202, lines=lines)
 
-    async def _result(
-        self, passage: Passage, operation: Operation, lines: Lines
-    ) -> web.StreamResponse:
+    async def _result(self, passage: Passage, operation: Operation, lines: Lines) -> answers.Answer:
         location = ("Content-Location", self.views.links(operation)["result"])
         try:
             if operation.status is Status.FAILED:

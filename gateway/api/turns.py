@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from weakref import WeakValueDictionary
 
 from gateway.problems import StoreUnavailable, UpstreamOverloaded
-from gateway.stores import Store
+from gateway.stores import Delete, Store
 
 # A turn outlives its holder by this much at most, should the process end in the middle of it.
 _HOLD_SECONDS = 120.0
@@ -62,7 +62,7 @@ class Turns:
         finally:
             # What cannot be given back now ends by itself.
             with suppress(StoreUnavailable):
-                await self._store.swap(key, mine, None, _HOLD_SECONDS)
+                await self._store.swap(mine, Delete(key))
 
     async def _is_held(self, key: str, mine: bytes) -> bool:
         """By another; if by nobody, it is ours now."""

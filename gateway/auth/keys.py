@@ -110,6 +110,11 @@ class IssuerKeys:
         return self._within(KEPT_SECONDS, self._loaded_at)
 
     @property
+    def reread_from(self) -> float:
+        """When a token may next have the set read again."""
+        return 0.0 if self._reread_at is None else self._reread_at + REREAD_SECONDS
+
+    @property
     def kept_until(self) -> float:
         """When the set in hand ceases to count, unless it is read again before."""
         return 0.0 if self._loaded_at is None else self._loaded_at + KEPT_SECONDS

@@ -27,6 +27,7 @@ from gateway.rules import claims, jose
 
 # Counted in characters of tokens, because claims take memory as their tokens do.
 MAX_REMEMBERED_CHARACTERS = 32 * 1024 * 1024
+MAX_REFUSED = 256  # of 16 KiB at the most
 UNKNOWN_ISSUER = "unknown"
 
 
@@ -54,8 +55,9 @@ class Authenticator:
     """Judges tokens, and remembers by their exact text those that it found good.
 
     A remembered token is forgotten when it ends, and when its issuer's key set becomes another
-    one: the key that vouched for it may be gone. Refusals are never remembered. What a
-    ``predecessor`` remembers holds on for those of its verifiers whose keys are still in use.
+    one: the key that vouched for it may be gone. Of refusals only bad signatures are remembered,
+    for a moment and by the same keys: a client that goes on trying must not cost a check each time.
+    What a ``predecessor`` remembers holds on for those verifiers whose keys are still in use.
     ``observe`` is told the issuer's name (or "unknown") and "success" or the problem's code.
     """
 
@@ -79,6 +81,7 @@ class Authenticator:
             if predecessor
             else LRUCache(MAX_REMEMBERED_CHARACTERS, getsizeof=lambda entry: entry.size)
         )
+        self._refused: LRUCache[str, tuple[IssuerVerifier, int, float]] = LRUCache(MAX_REFUSED)
 
     @property
     def ready(self) -> bool:
@@ -103,10 +106,29 @@ class Authenticator:
             return None
         return entry.caller
 
+    def refuses(self, token: str) -> bool:
+        """Whether the token's signature was found bad a moment ago, by the keys in hand.
+
+        It is counted as every refusal is.
+        """
+        refused = self._refused.get(token)
+        if refused is None:
+            return False
+        verifier, generation, until = refused
+        if generation != verifier.keys.generation or self._now() >= until:
+            del self._refused[token]
+            return False
+        if verifier.keys not in self._in_use:
+            return False
+        self._observe(verifier.name, TokenSignature.code)
+        return True
+
     async def identify(self, token: str) -> Caller:
         """Raises an ``Unauthenticated`` problem or ``IssuerUnavailable``."""
         caller = self.recall(token)
         if caller is None:
+            if self.refuses(token):
+                raise TokenSignature
             caller = await self._judge(token)
         self._observe(caller.issuer, "success")
         return caller
@@ -141,15 +163,16 @@ class Authenticator:
         self, token: str, unverified: jose.UnverifiedToken, verifier: IssuerVerifier
     ) -> Caller:
         algorithm = jose.check_header(unverified.header, verifier.algorithms)
+        jose.check_signed(unverified)
         keys = verifier.keys
         candidates = await keys.keys_for(unverified.kid, algorithm)
         if not _is_signed(unverified, algorithm, candidates):
             # The issuer may have put another key under the same kid, or under none.
             if not await keys.reread():
-                raise TokenSignature
+                raise self._bad_signature(token, verifier)
             candidates = await keys.keys_for(unverified.kid, algorithm)
             if not _is_signed(unverified, algorithm, candidates):
-                raise TokenSignature
+                raise self._bad_signature(token, verifier)
         claims.check(unverified.payload, verifier.expected, self._now())
         expires = claims.seconds(unverified.payload, "exp")
         caller = _caller(verifier, unverified.payload, expires)
@@ -183,6 +206,12 @@ class Authenticator:
         caller = _caller(verifier, answer, expires)
         self._remember(token, caller, min(expires, now + POSITIVE_SECONDS), verifier.keys)
         return caller
+
+    def _bad_signature(self, token: str, verifier: IssuerVerifier) -> TokenSignature:
+        # Until the issuer may be asked again whether it has another key.
+        keys = verifier.keys
+        self._refused[token] = (verifier, keys.generation, keys.reread_from)
+        return TokenSignature()
 
     def _remember(self, token: str, caller: Caller, ends: float, keys: IssuerKeys) -> None:
         self._verified[token] = _Verified(caller, ends, keys, keys.generation, len(token))

@@ -3,7 +3,7 @@
 It never gives out what a write through the gateway has made stale, on one machine or on many.
 """
 
-from gateway.cache.entries import CacheKey, Fetched, Recalled
+from gateway.cache.entries import CacheKey, Fetched, Freshness, Recalled
 from gateway.cache.properties import PropertyCache, Write
 
-__all__ = ["CacheKey", "Fetched", "PropertyCache", "Recalled", "Write"]
+__all__ = ["CacheKey", "Fetched", "Freshness", "PropertyCache", "Recalled", "Write"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from gateway.model import Kind, Thing
 from gateway.rules import caching
@@ -30,8 +30,7 @@ DOUBT_SECONDS = 60.0
 """How long OL Connect may still carry out a write whose answer was lost."""
 
 
-@dataclass(frozen=True, slots=True)
-class CacheKey:
+class CacheKey(NamedTuple):
     """Whose view of which part of which entity; facet is ``properties`` or ``metadata``."""
 
     credential: str
@@ -60,6 +59,13 @@ class Recalled:
     age_seconds: float
     ttl_seconds: float
     etag: str | None  # of a 200
+
+
+class Freshness(NamedTuple):
+    """How old an answer is, and how long it may still be given out."""
+
+    age_seconds: float
+    ttl_seconds: float
 
 
 @dataclass(frozen=True, slots=True)

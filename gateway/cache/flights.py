@@ -56,8 +56,7 @@ class Flights(Generic[T]):
 
 async def outcome(task: asyncio.Task[T]) -> T:
     """What the task comes to; it goes on if the waiting is cancelled."""
-    await asyncio.wait([task])
-    return task.result()
+    return await asyncio.shield(task)
 
 
 def _remove(tasks: dict[Hashable, asyncio.Task[T]], key: Hashable, task: asyncio.Task[T]) -> None:

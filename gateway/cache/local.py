@@ -15,6 +15,7 @@ from gateway.cache.entries import (
     Fetched,
     Filled,
     Found,
+    Freshness,
     Lines,
     Marks,
     entry_of,
@@ -79,6 +80,16 @@ class LocalEntries:
             del self._slots[key]
             return None
         return slot.entry
+
+    def still(self, key: CacheKey, fetched: Fetched) -> Freshness | None:
+        """How fresh the entry is, if it is this answer still and is fresh."""
+        slot = self._slots.get(key)
+        if slot is None or slot.entry.fetched is not fetched or not self._is_current(slot):
+            return None
+        entry = slot.entry
+        age = max(0.0, self._now() - entry.began)
+        ttl = min(self.settings.ttl, entry.permission.fresh_seconds) - age
+        return Freshness(age, ttl) if ttl > 0 else None
 
     async def fill(self, key: CacheKey, generation: Hashable, fetch: Fetch, alone: bool) -> Filled:
         read_at = self._generations.tick()

@@ -11,8 +11,10 @@ from gateway.cache.entries import (
     Entries,
     Entry,
     Fetch,
+    Fetched,
     Filled,
     Found,
+    Freshness,
     Marks,
     Recalled,
     targets_of,
@@ -93,12 +95,17 @@ class PropertyCache:
         """Go on with other settings; what is too much now goes with the next entries."""
         self._settings = self._entries.settings = settings
 
-    def recall_now(self, key: CacheKey) -> Recalled | None:
-        """A fresh hit if there is one in this process's memory; None says nothing."""
-        entry = None if self._local is None else self._local.entry(key)
-        if entry is None or entry.ttl_seconds(self._now(), self._settings) <= 0:
+    def still(self, key: CacheKey, fetched: Fetched) -> Freshness | None:
+        """A fresh hit with the same answer as before, if this process can tell by itself.
+
+        None says nothing: a store that is shared has to be asked.
+        """
+        if self._local is None:
             return None
-        return self._told(entry, "hit")
+        freshness = self._local.still(key, fetched)
+        if freshness is not None:
+            self._observe("hit")
+        return freshness
 
     async def read(self, key: CacheKey, fetch: Fetch, *, no_cache: bool = False) -> Recalled:
         """What OL Connect says, or said a moment ago.

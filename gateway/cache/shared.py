@@ -19,6 +19,7 @@ from gateway.cache.entries import (
     Filled,
     Found,
     Marks,
+    Target,
     entry_of,
     retention_seconds,
     size_of,
@@ -27,7 +28,7 @@ from gateway.cache.lookups import Lookups, new_generation
 from gateway.cache.wire import Generation, Names
 from gateway.problems import StoreUnavailable
 from gateway.settings.models import PropertiesCache
-from gateway.stores.contract import Add, Change, Delete, Put, Remove, Store
+from gateway.stores.contract import Change, Delete, Put, Store, as_bytes, as_text
 from gateway.tasks import TaskSet
 
 LEASE_SECONDS = 10.0
@@ -43,8 +44,8 @@ TRIMMED_PER_FILL = 256
 class SharedEntries:
     """Every hit is checked against the generation that the store holds at that moment.
 
-    An entry is counted in units of ``max_size / max_entries`` bytes, one member of the index each:
-    at most ``max_entries`` members keep both bounds. The oldest go first.
+    An entry is counted in units of ``max_size / max_entries`` bytes, each listed in the index:
+    at most ``max_entries`` of them keep both bounds. The oldest go first.
     """
 
     def __init__(
@@ -126,7 +127,7 @@ class SharedEntries:
                 for target in marks.targets
                 for change in (
                     self._raised(wire.generation_name(target)),
-                    Add(wire.writers_name(target), marks.write_id, 0.0, WRITE_SECONDS),
+                    _writer(target, marks, WRITE_SECONDS),
                 )
             ]
         )
@@ -134,12 +135,9 @@ class SharedEntries:
     async def end(self, marks: Marks, *, doubtful: bool) -> None:
         changes: list[Change] = []
         for target in marks.targets:
-            writers = wire.writers_name(target)
+            writer = _writer(target, marks, DOUBT_SECONDS)
             changes.append(self._raised(wire.generation_name(target)))
-            if doubtful:
-                changes.append(Add(writers, marks.write_id, 0.0, DOUBT_SECONDS))
-            else:
-                changes.append(Remove(writers, marks.write_id))
+            changes.append(writer if doubtful else Delete(writer.key))
         await self._store.apply(changes)
 
     def _raised(self, name: str) -> Put:
@@ -193,7 +191,7 @@ class SharedEntries:
         units = math.ceil(_size_of(key, entry.fetched) / self._unit_bytes)
         return [
             Put(names.entry, wire.encode(entry, generation), seconds),
-            *(Add(wire.INDEX, f"{n}:{names.view}", entry.began, seconds) for n in range(units)),
+            *(_unit(f"{n}:{names.view}", seconds, entry.began) for n in range(units)),
         ]
 
     async def _trim(self) -> None:
@@ -202,12 +200,12 @@ class SharedEntries:
         if excess <= 0:
             return
         limit = min(excess, TRIMMED_PER_FILL)
-        oldest = await self._store.members(wire.INDEX, limit=limit, newest_first=False)
+        oldest = await self._store.listed(wire.INDEX, limit=limit, newest_first=False)
         changes: list[Change] = []
-        for member, _ in oldest:
+        for unit in map(as_text, oldest):
             changes += [
-                Remove(wire.INDEX, member),
-                Delete(wire.entry_name(member.partition(":")[2])),
+                Delete(wire.unit_name(unit)),
+                Delete(wire.entry_name(unit.partition(":")[2])),
             ]
         await self._store.apply(changes)
         self._units -= len(oldest)
@@ -219,6 +217,15 @@ class SharedEntries:
     @property
     def _generation_seconds(self) -> float:
         return retention_seconds(self.settings) + GENERATION_MARGIN_SECONDS
+
+
+def _writer(target: Target, marks: Marks, seconds: float) -> Put:
+    writers = wire.writers_name(target)
+    return Put(f"{writers}:{marks.write_id}", b"", seconds, listed=writers)
+
+
+def _unit(name: str, seconds: float, began: float) -> Put:
+    return Put(wire.unit_name(name), as_bytes(name), seconds, listed=wire.INDEX, score=began)
 
 
 def _size_of(key: CacheKey, fetched: Fetched) -> int:

@@ -50,6 +50,10 @@ def entry_name(view: str) -> str:
     return f"{PREFIX}entry:{view}"
 
 
+def unit_name(unit: str) -> str:
+    return f"{PREFIX}unit:{unit}"
+
+
 def generation_name(target: Target) -> str:
     return f"{PREFIX}gen:{_text(target)}"
 

@@ -13,7 +13,8 @@ from gateway.doctor.finding import Clock, Finding, Findings, bad, clock, good, u
 from gateway.problems import Problem, UpstreamCredentialRefused
 from gateway.settings import Credential, Settings
 from gateway.settings.addresses import is_loopback
-from gateway.upstream.client import Call, Upstream
+from gateway.upstream.call import Call
+from gateway.upstream.client import Upstream
 from gateway.upstream.login import UpstreamLogin
 
 _SUBJECT = "OL Connect"
@@ -21,6 +22,7 @@ _HANDSHAKE = f"{PREFIX}/authentication"
 _VERSION = f"{PREFIX}/authentication/version"
 _VERSION_BYTES = 1024
 _REFUSED = (401, 403)
+_KNOWN = (200, 204, *_REFUSED)  # the first ones when server security is off
 
 Line = tuple[str, str]
 
@@ -28,13 +30,20 @@ Line = tuple[str, str]
 async def examine(settings: Settings, now: Clock) -> Findings:
     async with _opened(settings) as upstream:
         try:
-            date = await _date(upstream)
+            status, date = await _greeted(upstream)
         except Problem as problem:
             yield bad(_SUBJECT, _why_unreachable(settings.upstream.url, problem))
             for name in settings.credentials:
                 yield unknown(f"credential {name}", "not tried: OL Connect cannot be reached")
             return
-        yield good(_SUBJECT, f"answers at {settings.upstream.url}")
+        if status not in _KNOWN:
+            yield bad(
+                _SUBJECT,
+                f"{settings.upstream.url} answers {status} to {_HANDSHAKE}, as OL Connect does "
+                "not: is upstream.url its REST API?",
+            )
+        else:
+            yield good(_SUBJECT, f"answers at {settings.upstream.url}")
         yield clock(_SUBJECT, date, now())
         for name, credential in settings.credentials.items():
             async for finding in _credential(f"credential {name}", credential, upstream):
@@ -43,23 +52,26 @@ async def examine(settings: Settings, now: Clock) -> Findings:
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[Upstream]:
-    upstream = Upstream(settings.upstream)
+    # By aiohttp's session: its errors say best why there is no connection.
+    upstream = Upstream(settings.upstream, express=False)
     try:
         yield upstream
     finally:
         await upstream.close()
 
 
-async def _date(upstream: Upstream) -> str | None:
-    """From the answer to a stranger, whatever it says."""
+async def _greeted(upstream: Upstream) -> tuple[int, str | None]:
+    """The status and the time of the answer to a stranger."""
     async with upstream.send(Call("HEAD", _HANDSHAKE)) as response:
-        return response.headers.get("Date")
+        return response.status, response.headers.get("Date")
 
 
 def _why_unreachable(url: str, problem: Problem) -> str:
     cause = problem.__cause__
     if isinstance(cause, aiohttp.ClientConnectorCertificateError):
         return "its certificate is not trusted: name the one that signed it in upstream.tls.ca_file"
+    if isinstance(cause, aiohttp.ClientConnectorSSLError):
+        return f"no TLS is spoken at {url}: should upstream.url begin with http://?"
     if isinstance(cause, aiohttp.ClientConnectorError):
         return _why_no_connection(url, cause.os_error)
     return f"{problem.detail or problem.title} Look whether upstream.url is OL Connect's REST API"

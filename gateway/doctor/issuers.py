@@ -4,7 +4,7 @@ import aiohttp
 
 from gateway.auth import jwks, keys
 from gateway.auth.discovery import Discovery
-from gateway.auth.requests import IssuerFault
+from gateway.auth.requests import TIMEOUT_SECONDS, IssuerFault
 from gateway.doctor.finding import Clock, Finding, Findings, bad, clock, good
 from gateway.settings import Issuer, JwksFile, JwksUrl
 from gateway.tasks import TaskSet
@@ -21,7 +21,7 @@ async def examine(
         except IssuerFault as error:
             yield bad(
                 subject,
-                f"discovery failed ({error}). {issuer.issuer} must serve "
+                f"discovery failed: {_reason(error)}. {issuer.issuer} must serve "
                 ".well-known/openid-configuration, and name itself there exactly as it does here",
             )
             return
@@ -37,7 +37,7 @@ async def _keys(
     try:
         found = jwks.read_keys(await _source(issuer, discovery, session)(anew=False))
     except IssuerFault as error:
-        return bad(subject, f"its keys cannot be read ({error})")
+        return bad(subject, f"its keys cannot be read: {_reason(error)}")
     if not found:
         return bad(subject, "publishes no key that signatures could be checked with")
     offered = frozenset[str]().union(*(key.algorithms for key in found))
@@ -49,6 +49,22 @@ async def _keys(
             f"{', '.join(issuer.algorithms)}: no token could be accepted",
         )
     return good(subject, f"{len(found)} usable keys, for {', '.join(shared)}")
+
+
+def _reason(fault: IssuerFault) -> str:
+    cause = fault.__cause__
+    if isinstance(cause, aiohttp.ClientConnectorCertificateError):
+        return (
+            "its certificate is not trusted here. Add the CA that signed it to the system's, or "
+            "name the CA's file in the environment variable SSL_CERT_FILE"
+        )
+    if isinstance(cause, aiohttp.ClientConnectorDNSError):
+        return "its host has no address here; check the name, or the DNS"
+    if isinstance(cause, aiohttp.ClientConnectorError):
+        return "no connection to it; check the address, and whether a firewall is between"
+    if isinstance(cause, TimeoutError):
+        return f"no answer within {TIMEOUT_SECONDS:.0f} s"
+    return str(fault)
 
 
 def _source(issuer: Issuer, discovery: Discovery, session: aiohttp.ClientSession) -> keys.KeySource:

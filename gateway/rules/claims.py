@@ -9,6 +9,7 @@ from gateway.problems import TokenAudience, TokenClaims, TokenExpired, TokenIssu
 MAX_SUBJECT_CHARACTERS = 512
 # Beyond 2**53 a JSON number is no longer the number that its sender wrote (RFC 8259 section 6).
 _LATEST = 2**53
+_SCOPES = frozenset({"scope", "scp"})
 
 Claims = Mapping[str, Any]
 
@@ -139,20 +140,22 @@ def values_of(claims: Claims, path: str) -> frozenset[str]:
     """The texts under a membership claim: a list's, or a single one; nothing else counts.
 
     A claim whose name is the whole path wins (``https://example.com/groups``), else dots lead
-    inward (``realm_access.roles``).
+    inward (``realm_access.roles``), past names that have dots themselves. A scope's text is a
+    list with spaces between (RFC 8693 section 4.2).
     """
-    value = claims[path] if path in claims else _nested(claims, path)
+    value = _nested(claims, path)
     if isinstance(value, str):
-        return frozenset({value})
+        return frozenset(value.split(" ") if path in _SCOPES else {value})
     if isinstance(value, list):
         return frozenset(item for item in value if isinstance(item, str))
     return frozenset()
 
 
-def _nested(claims: Claims, path: str) -> Any:
-    value: Any = claims
-    for name in path.split("."):
-        if not isinstance(value, Mapping):
-            return None
-        value = value.get(name)
-    return value
+def _nested(value: Any, path: str) -> Any:
+    if not isinstance(value, Mapping):
+        return None
+    if path in value:
+        return value[path]
+    dots = (at for at, letter in enumerate(path) if letter == ".")
+    inner = (_nested(value.get(path[:at]), path[at + 1 :]) for at in dots)
+    return next((found for found in inner if found is not None), None)

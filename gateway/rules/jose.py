@@ -43,7 +43,10 @@ def is_compact_jws(token: str) -> bool:
 
 
 def parse(token: str) -> UnverifiedToken:
-    """Raises ``TokenMalformed``; the detail never quotes the token."""
+    """Raises ``TokenMalformed``; the detail never quotes the token.
+
+    The signature may be empty: an unsecured JWT (RFC 7519 section 6) is refused for its ``alg``.
+    """
     if len(token) > MAX_TOKEN_CHARACTERS:
         raise TokenMalformed(f"The token is longer than {MAX_TOKEN_CHARACTERS} characters.")
     if not is_compact_jws(token):
@@ -56,8 +59,14 @@ def parse(token: str) -> UnverifiedToken:
         _object(_decoded(header), "header"),
         _object(_decoded(payload), "payload"),
         signing_input.encode(),
-        _decoded(signature),
+        _decoded(signature) if signature else b"",
     )
+
+
+def check_signed(token: UnverifiedToken) -> None:
+    """Raises ``TokenMalformed`` for a token whose signature was taken off."""
+    if not token.signature:
+        raise TokenMalformed("A part of the token is empty.")
 
 
 def check_header(header: dict[str, Any], algorithms: Collection[str]) -> str:

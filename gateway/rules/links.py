@@ -45,6 +45,9 @@ _ENCODED_UNRESERVED = re.compile(
     r"%(?:2d|3[0-9]|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae])", re.IGNORECASE | re.ASCII
 )
 
+# One absolute link with one relation: segments in which nothing could be read in another way.
+_USUAL = r'<(?:{})({}(?:/[A-Za-z0-9_~\-]+(?:\.[A-Za-z0-9_~\-]+)*)+)>(; ?rel="?[a-z]+"?)'
+
 
 class Place(NamedTuple):
     """Where a URL points, whatever it is called: a host in one spelling and a port."""
@@ -70,6 +73,7 @@ class Origins:
     places: frozenset[Place] = field(init=False, repr=False)
     shown: re.Pattern[str] = field(init=False, repr=False)
     needles: frozenset[str] = field(init=False, repr=False)  # without one of them nothing is shown
+    usual: re.Pattern[str] = field(init=False, repr=False)  # a link that needs no second look
 
     def __post_init__(self) -> None:
         own = [_origin(url) for url in (self.upstream, *self.aliases)]
@@ -81,6 +85,7 @@ class Origins:
             "places": frozenset(Place(_one_spelling(host), port) for _, host, port in own),
             "shown": re.compile("|".join(map(_address_pattern, own)), re.IGNORECASE),
             "needles": frozenset(_needle(origin) for origin in own),
+            "usual": _usual(own, self.prefix),
         }
         for name, value in derived.items():
             object.__setattr__(self, name, value)
@@ -99,7 +104,15 @@ class Origins:
 
     def _shows(self, text: str) -> bool:
         lowered = text.lower()
-        return any(needle in lowered for needle in self.needles) and bool(self.shown.search(text))
+        for needle in self.needles:
+            if needle in lowered:
+                return bool(self.shown.search(text))
+        return False
+
+
+def _usual(own: Sequence[tuple[str, str, int]], prefix: str) -> re.Pattern[str]:
+    origins = "|".join(re.escape(f"{scheme}://{host}:{port}") for scheme, host, port in own)
+    return re.compile(_USUAL.format(origins, re.escape(prefix)))
 
 
 def _origin(url: str) -> tuple[str, str, int]:
@@ -162,6 +175,9 @@ def rewrite_link(value: str, origins: Origins, base_path: str) -> str | None:
     ``base_path`` is the upstream path of the request, for relative references. Raises
     UpstreamInvalidResponse for CR, LF and NUL.
     """
+    usual = origins.usual.fullmatch(value)
+    if usual is not None:
+        return f"<{origins.public}{usual[1]}>{usual[2]}"
     _refuse_splitting(value)
     kept = []
     complete = True

@@ -44,7 +44,7 @@ def child(traceparent: str, new_span_id: bytes) -> str:
 def new(trace_id: bytes, span_id: bytes, *, sampled: bool = False) -> str:
     """A trace that begins here, from 16 and 8 random bytes."""
     flags = _RANDOM_TRACE_ID | (_SAMPLED if sampled else 0)
-    return str(TraceParent(_hexadecimal(trace_id, 16), _hexadecimal(span_id, 8), flags))
+    return f"00-{_hexadecimal(trace_id, 16)}-{_hexadecimal(span_id, 8)}-{flags:02x}"
 
 
 def _hexadecimal(octets: bytes, length: int) -> str:

@@ -56,7 +56,7 @@ class Form:
 
 
 Name = Annotated[
-    str, Form(r"[a-z0-9_-]{1,64}", "a name has 1 to 64 characters, only a-z, 0-9, - and _")
+    str, Form(r"[A-Za-z0-9_-]{1,64}", "a name has 1 to 64 characters, only A-Z, a-z, 0-9, - and _")
 ]
 """What an operator calls an issuer, credential, team or pipeline; also a metric label."""
 

@@ -58,6 +58,8 @@ def _message(detail: ErrorDetails) -> str:
     kind = detail["type"]
     if kind == "extra_forbidden":
         return _unknown_key(detail["loc"])
+    if kind == "literal_error" and JWKS_TAGS & set(detail["loc"]):
+        return "must be discovery, {url: URL} or {file: PATH}"
     if kind == "literal_error":
         return f"must be {detail['ctx']['expected']}"
     if kind in _WORDS:
@@ -67,6 +69,8 @@ def _message(detail: ErrorDetails) -> str:
 
 def _unknown_key(loc: Place) -> str:
     known = sorted(_known_keys(loc[:-1]))
+    if loc[-1] in known:  # of the alternatives, the one that was not chosen
+        return f"is one too many: give one of {', '.join(known)}"
     near = get_close_matches(str(loc[-1]), known, n=1)
     if near:
         return f"is not a known key; did you mean {near[0]}?"

@@ -40,16 +40,20 @@ class Listen(Record):
     max_connections_per_client: Annotated[StrictInt, Field(ge=1, le=1_000_000)] = Field(
         10_000, description="Connections of one address at a time, per worker; proxies not counted."
     )
-    max_body: Annotated[Size, size_between("1KiB", "1TiB")] = Field(
-        2 * 2**30, description="Largest request body; 1KiB to 1TiB."
+    max_body: Annotated[Size, size_between("1B", "1TiB")] = Field(
+        2 * 2**30, description="Largest request body; 1B to 1TiB."
     )
-    max_header: Annotated[Size, size_between("8KiB", "256KiB")] = Field(
-        32 * 2**10, description="Largest request header; 8KiB to 256KiB."
+    max_header: Annotated[Size, size_between("1KiB", "256KiB")] = Field(
+        32 * 2**10, description="Largest request header; 1KiB to 256KiB."
     )
     drain_timeout: Annotated[Duration, duration_between("0s", "1h")] = Field(
         30.0, description="How long a stop waits for the requests under way; at most 1h."
     )
     cors: Cors = Field(Cors(), description="Which pages in a browser may call the gateway.")
+    express: StrictBool = Field(
+        True,
+        description="Answer plain, small requests where they arrive; false: aiohttp reads all.",
+    )
 
 
 class Admin(Record):
@@ -105,9 +109,9 @@ class Upstream(Record):
     connect_timeout: Annotated[Duration, duration_between("100ms", "1m")] = Field(
         3.0, description="Longest wait for a connection; 100ms to 1m."
     )
-    read_timeout: Annotated[Duration, duration_between("1s", "1h")] = Field(
+    read_timeout: Annotated[Duration, duration_between("100ms", "1h")] = Field(
         60.0,
-        description="Longest wait between two reads; 1s to 1h. A long download has no total limit.",
+        description="Longest wait between two reads; 100ms to 1h. A download has no total limit.",
     )
     max_connections: Annotated[StrictInt, Field(ge=1, le=10_000)] = Field(
         100,

@@ -66,8 +66,8 @@ class PropertiesCache(Record):
     max_entries: Annotated[StrictInt, Field(ge=1, le=10_000_000)] = Field(
         50_000, description="Entries kept at a time."
     )
-    max_size: Annotated[Size, size_between("64KiB", "64GiB")] = Field(
-        64 * 2**20, description="Bytes of all entries together; 64KiB to 64GiB."
+    max_size: Annotated[Size, size_between("1KiB", "64GiB")] = Field(
+        64 * 2**20, description="Bytes of all entries together; 1KiB to 64GiB."
     )
     stale_if_error: Annotated[Duration, duration_between("0s", "24h")] = Field(
         600.0,

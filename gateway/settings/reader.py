@@ -15,6 +15,8 @@ from ruamel.yaml.reader import ReaderError
 
 from gateway.settings.mistakes import Place, Position
 
+Flaw = tuple[Position, Place, str]
+
 MAX_DEPTH = 32
 MAX_VALUES = 50_000
 """Aliases are counted each time they are used, so that a few lines cannot stand for billions."""
@@ -57,7 +59,7 @@ class Document:
 
     value: Any = None
     positions: dict[Place, Position] = field(default_factory=dict)
-    flaws: list[tuple[Position, Place, str]] = field(default_factory=list)
+    flaws: list[Flaw] = field(default_factory=list)
     count: int = 0
 
 
@@ -156,14 +158,20 @@ def _mapping(node: MappingNode, place: Place, document: Document) -> dict[str, A
         if key is None:
             continue
         if key in values:
-            # The key itself stays out of it: "{hunter2, hunter2}" is a mapping with two keys.
-            first_line, _ = document.positions[(*place, key)]
-            message = f"a key is given twice here, first in line {first_line}"
-            document.flaws.append((_position(key_node), place, message))
+            document.flaws.append(_given_twice(key_node, value_node, (*place, key), document))
             continue
         document.positions[(*place, key)] = _position(key_node)
         values[key] = _plain(value_node, (*place, key), document)
     return values
+
+
+def _given_twice(key: Node, value: Node, place: Place, document: Document) -> Flaw:
+    first_line, _ = document.positions[place]
+    if isinstance(value, ScalarNode) and not value.value:
+        # The key may be none: "{hunter2, hunter2}" is a mapping with two keys.
+        message = f"a key is given twice here, first in line {first_line}"
+        return _position(key), place[:-1], message
+    return _position(key), place, f"is given twice, first in line {first_line}"
 
 
 def _key(node: Node, place: Place, document: Document) -> str | None:

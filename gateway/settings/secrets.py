@@ -21,7 +21,7 @@ def _refuse(kind: str, reason: str) -> Never:
 
 def _from_environment(name: str, sources: Sources) -> str:
     if name not in sources.environ:
-        _refuse("secret_env", "the environment variable that env names is not set")
+        _refuse("secret_env", "the environment variable named in env is not set")
     return sources.environ[name]
 
 
@@ -29,9 +29,9 @@ def _from_file(path: str, sources: Sources) -> str:
     try:
         content = sources.read(sources.resolve(path)).decode()
     except OSError as error:
-        _refuse("secret_file", f"the file that file names {why_unreadable(error)}")
+        _refuse("secret_file", f"the file named in file {why_unreadable(error)}")
     except UnicodeDecodeError:
-        _refuse("secret_file", "the file that file names is not UTF-8 text")
+        _refuse("secret_file", "the file named in file is not UTF-8 text")
     return content.removesuffix("\n").removesuffix("\r")
 
 

@@ -19,10 +19,10 @@ from gateway.settings.base import Form, PresetName, Record, Text
 
 EndpointPattern = Annotated[
     str,
-    Form(r"[a-z_*]+\.[a-z_*]+", "must be service.method, * for any part: job_creation.*"),
+    Form(r"\*|[a-z_*]+\.[a-z_*]+", "must be service.method, * for any part: job_creation.*"),
 ]
 PipelinePattern = Annotated[
-    str, Form(r"[a-z0-9_*-]+", "must be a pipeline's name, * for any part: invoice-*")
+    str, Form(r"[A-Za-z0-9_*-]+", "must be a pipeline's name, * for any part: invoice-*")
 ]
 Claim = Annotated[
     str, Form(r"[^.]+(\.[^.]+)*", "must be a claim's name, or names with single dots between")
@@ -62,7 +62,8 @@ class Grant(Record):
     """A right to some endpoints, perhaps only for some presets."""
 
     endpoints: tuple[EndpointPattern, ...] = Field(
-        min_length=1, description="Endpoint names; * stands for any part of one side of the dot."
+        min_length=1,
+        description="Endpoint names; * stands for any part of one side of the dot, alone for all.",
     )
     presets: tuple[PresetName, ...] | None = Field(
         None,

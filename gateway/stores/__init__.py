@@ -6,11 +6,9 @@ from pathlib import Path
 
 from gateway.stores.contract import (
     MAY_HAVE_MISSED,
-    Add,
     Change,
     Delete,
     Put,
-    Remove,
     Store,
     StoreUnusable,
 )
@@ -19,11 +17,9 @@ from gateway.stores.sqlite import SqliteStore
 
 __all__ = [
     "MAY_HAVE_MISSED",
-    "Add",
     "Change",
     "Delete",
     "Put",
-    "Remove",
     "Store",
     "StoreUnusable",
     "open_store",

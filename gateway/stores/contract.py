@@ -1,12 +1,11 @@
-"""What every store promises: small facts with an expiry date, ordered sets of names, and messages.
+"""What every store promises: small facts with an expiry date, in lists if need be, and messages.
 
 The changes of :meth:`Store.apply` are data, so that several of them travel in one round trip.
 """
 
 import math
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 MAY_HAVE_MISSED = b""
 """What a subscription yields when messages before this point may not have been seen."""
@@ -22,49 +21,32 @@ class StoreUnusable(Exception):
     """
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
-    """Set a key, whatever it held."""
+class Put(NamedTuple):
+    """Set a key, whatever it held, and list it under a name, or no longer under any."""
 
     key: str
     value: bytes
     ttl: float
+    listed: str | None = None
+    score: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Delete:
+class Delete(NamedTuple):
     """Drop a key, if it is there."""
 
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Add:
-    """Put a member into an ordered set; one that is there gets the new score and expiry."""
-
-    name: str
-    member: str
-    score: float
-    ttl: float
-
-
-@dataclass(frozen=True, slots=True)
-class Remove:
-    """Take a member out of an ordered set, if it is there."""
-
-    name: str
-    member: str
-
-
-Change: TypeAlias = Put | Delete | Add | Remove
+Change: TypeAlias = Put | Delete
 
 
 class Store(Protocol):
-    """Keys and values, ordered sets, messages. Keys and the names of sets never meet.
+    """Keys and values, each in one list at most, and messages. Keys and lists' names never meet.
 
-    Times to live are seconds, at least a millisecond. A key or member is gone from the instant its
-    time is over. Whatever the backend does wrong is raised as ``StoreUnavailable``; whether the
-    change was made is then unknown. Text may hold lone surrogates, as header values do.
+    Times to live are seconds, at least a millisecond. A key is gone, from its list as well, from
+    the instant its time is over. Whatever the backend does wrong is raised as
+    ``StoreUnavailable``; whether the change was made is then unknown. Text may hold lone
+    surrogates, as header values do.
     """
 
     shared: bool
@@ -82,11 +64,8 @@ class Store(Protocol):
         """None if the value was written, else the value that was there and stays."""
         ...
 
-    async def swap(self, key: str, expected: bytes | None, value: bytes | None, ttl: float) -> bool:
-        """Replace ``expected`` by ``value`` in one step; False and no change if it is not there.
-
-        ``expected`` None means absent, ``value`` None means delete (``ttl`` then says nothing).
-        """
+    async def swap(self, expected: bytes | None, change: Change) -> bool:
+        """Make the change if its key holds ``expected``, None for absent; else False, and none."""
         ...
 
     async def increment(self, key: str, by: int, ttl: float) -> int:
@@ -96,17 +75,17 @@ class Store(Protocol):
         """
         ...
 
-    async def members(
+    async def listed(
         self, name: str, *, limit: int, newest_first: bool = True, minimum: float | None = None
-    ) -> list[tuple[str, float]]:
-        """Up to ``limit`` members with their scores, highest score first unless told otherwise.
+    ) -> list[bytes]:
+        """Up to ``limit`` values of a list, highest score first unless told otherwise.
 
-        Equal scores are ordered by name; members with a score below ``minimum`` are left out.
+        Equal scores are ordered by key; what has a score below ``minimum`` is left out.
         """
         ...
 
     async def count(self, name: str) -> int:
-        """How many members the set has, expired ones not counted."""
+        """How many keys the list has."""
         ...
 
     async def apply(self, changes: Sequence[Change]) -> None:
@@ -134,7 +113,7 @@ class Store(Protocol):
         ...
 
     async def put(self, key: str, value: bytes, ttl: float) -> None:
-        """Set a key, whatever it held."""
+        """Set a key, whatever it held; it is in no list."""
         await self.apply((Put(key, value, ttl),))
 
     async def put_many(self, values: Mapping[str, bytes], ttl: float) -> None:
@@ -144,14 +123,6 @@ class Store(Protocol):
     async def delete(self, *keys: str) -> None:
         """Drop the keys that are there."""
         await self.apply([Delete(key) for key in keys])
-
-    async def add(self, name: str, member: str, score: float, ttl: float) -> None:
-        """Put a member with its own ttl into a set, or renew its score and ttl."""
-        await self.apply((Add(name, member, score, ttl),))
-
-    async def remove(self, name: str, *members: str) -> None:
-        """Take the members that are there out of a set."""
-        await self.apply([Remove(name, member) for member in members])
 
 
 def effective_ttl(ttl: float) -> float:

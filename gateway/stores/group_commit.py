@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from gateway.problems import StoreUnavailable
+from gateway.stores.sqlite_transaction import Transaction
 
-Work = Callable[[sqlite3.Connection, float], Any]
-"""Database work of one caller, given the time. It may run twice, so it changes nothing else."""
+Work = Callable[[Transaction], Any]
+"""Database work of one caller. It may run twice, so it changes nothing else."""
 
 MAX_BATCH = 1000
 SWEEP_SECONDS = 1.0
@@ -29,13 +30,15 @@ class GroupCommit:
     """Callers queue work; the thread runs all of it in one transaction and answers all at once.
 
     ``commits`` counts the transactions that wrote something. ``sweep`` runs between batches, every
-    ``sweep_seconds`` or, while it says that there is more, after a short rest.
+    ``sweep_seconds`` or, while it says that there is more, after a short rest; ``between`` runs
+    after each of both.
     """
 
     def __init__(
         self,
         connect: Callable[[], sqlite3.Connection],
         sweep: Callable[[sqlite3.Connection, float], bool],
+        between: Callable[[sqlite3.Connection], None],
         *,
         now: Callable[[], float],
         sweep_seconds: float = SWEEP_SECONDS,
@@ -43,9 +46,11 @@ class GroupCommit:
         self.commits = 0
         self._connect = connect
         self._sweep = sweep
+        self._between = between
         self._now = now
         self._sweep_seconds = sweep_seconds
-        self._queue: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+        self._asked: list[_Call] = []
+        self._queue: queue.SimpleQueue[list[_Call] | None] = queue.SimpleQueue()
         self._is_open = False
 
     async def start(self) -> None:
@@ -69,8 +74,16 @@ class GroupCommit:
         if not self._is_open:
             raise StoreUnavailable("The gateway's store is closed.")
         answer = self._loop.create_future()
-        self._queue.put(_Call(work, writes, answer))
+        if not self._asked:
+            # Waking the thread costs more than the work: once for a turn of the loop is enough.
+            self._loop.call_soon(self._hand_over)
+        self._asked.append(_Call(work, writes, answer))
         return answer
+
+    def _hand_over(self) -> None:
+        asked, self._asked = self._asked, []
+        for start in range(0, len(asked), MAX_BATCH):
+            self._queue.put(asked[start : start + MAX_BATCH])
 
     async def stop(self) -> None:
         """Finish what is queued, then close the connection and end the thread."""
@@ -79,6 +92,7 @@ class GroupCommit:
             await self._end()
 
     async def _end(self) -> None:
+        self._hand_over()
         self._queue.put(None)
         await self._closed
         self._thread.join()
@@ -102,21 +116,23 @@ class GroupCommit:
             if batch:
                 outcomes = self._run(connection, batch)
                 self._on_loop(_resolve, [call.answer for call in batch], outcomes)
+                self._between(connection)
             if is_last:
                 return
             if time.monotonic() >= sweep_at:
                 sweep_at = time.monotonic() + self._sweep_some(connection)
+                self._between(connection)
 
     def _take(self, timeout_seconds: float) -> tuple[list[_Call], bool]:
         """All that is queued, once there is anything; and whether the thread shall end."""
         batch: list[_Call] = []
         with contextlib.suppress(queue.Empty):
-            call = self._queue.get(timeout=timeout_seconds)
-            while call is not None:
-                batch.append(call)
-                if len(batch) == MAX_BATCH:
+            calls = self._queue.get(timeout=timeout_seconds)
+            while calls is not None:
+                batch += calls
+                if len(batch) >= MAX_BATCH:
                     return batch, False
-                call = self._queue.get_nowait()
+                calls = self._queue.get_nowait()
             return batch, True
         return batch, False
 
@@ -133,17 +149,20 @@ class GroupCommit:
         return [outcome for call in batch for outcome in self._run(connection, [call])]
 
     def _transaction(self, connection: sqlite3.Connection, batch: Sequence[_Call]) -> list[Any]:
-        writes = any(call.writes for call in batch)
-        now = self._now()
-        connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+        transaction = Transaction(connection, self._now())
+        if not any(call.writes for call in batch):
+            # Each statement sees one moment by itself, and no more is promised to a reader.
+            return [call.work(transaction) for call in batch]
+        connection.execute("BEGIN IMMEDIATE")
         try:
-            outcomes = [call.work(connection, now) for call in batch]
+            outcomes = [call.work(transaction) for call in batch]
+            transaction.flush()
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
-        self.commits += writes
+        self.commits += 1
         return outcomes
 
     def _sweep_some(self, connection: sqlite3.Connection) -> float:

@@ -4,11 +4,10 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
-from gateway.stores.contract import Add, Change, Delete, Put, Remove, Store, counter, effective_ttl
+from gateway.stores.contract import Change, Delete, Put, Store, counter, effective_ttl
 from gateway.stores.fanout import Fanout
-from gateway.stores.ordered import OrderedSet
+from gateway.stores.ordered import OrderedKeys
 
 # A dictionary that grows moves all it holds at once: some 7 ms at this size, more beyond.
 MAX_ENTRIES = 50_000
@@ -17,23 +16,18 @@ MAX_ENTRIES = 50_000
 CHECKED_PER_WRITE = 4
 
 
-_Place: TypeAlias = tuple[str | None, str]
-"""None and a key, or a set's name and a member."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Entry:
-    """A value, or a set's member (its score is kept in the set)."""
-
-    place: _Place
+    key: str
     value: bytes
     expires: float
+    listed: str | None
 
 
 class MemoryStore(Store):
-    """At most ``max_entries`` keys and members; beyond that the least recently used go.
+    """At most ``max_entries`` keys; beyond that the least recently used go.
 
-    A key is used when read or written, a member when added. No operation sweeps everything: each
+    A key is used when it is read by its name, or written. No operation sweeps everything: each
     write looks at the next few entries in a circle and drops those that have expired.
     """
 
@@ -44,9 +38,9 @@ class MemoryStore(Store):
     ) -> None:
         self._max_entries = max_entries
         self._now = now
-        self._entries: OrderedDict[_Place, _Entry] = OrderedDict()
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._circle: deque[_Entry] = deque()
-        self._sets: dict[str, OrderedSet] = {}
+        self._lists: dict[str, OrderedKeys] = {}
         self._fanout = Fanout()
 
     def __len__(self) -> int:
@@ -66,11 +60,11 @@ class MemoryStore(Store):
             self._change(Put(key, value, ttl), now)
         return current
 
-    async def swap(self, key: str, expected: bytes | None, value: bytes | None, ttl: float) -> bool:
+    async def swap(self, expected: bytes | None, change: Change) -> bool:
         now = self._now()
-        if self._read(key, now) != expected:
+        if self._read(change.key, now) != expected:
             return False
-        self._change(Delete(key) if value is None else Put(key, value, ttl), now)
+        self._change(change, now)
         return True
 
     async def increment(self, key: str, by: int, ttl: float) -> int:
@@ -79,17 +73,18 @@ class MemoryStore(Store):
         self._change(Put(key, b"%d" % total, ttl), now)
         return total
 
-    async def members(
+    async def listed(
         self, name: str, *, limit: int, newest_first: bool = True, minimum: float | None = None
-    ) -> list[tuple[str, float]]:
-        ordered = self._sets.get(name)
-        if ordered is None:
+    ) -> list[bytes]:
+        keys = self._lists.get(name)
+        if keys is None:
             return []
-        return ordered.members(self._now(), limit=limit, newest_first=newest_first, minimum=minimum)
+        found = keys.first(self._now(), limit=limit, newest_first=newest_first, minimum=minimum)
+        return [self._entries[key].value for key in found]
 
     async def count(self, name: str) -> int:
-        ordered = self._sets.get(name)
-        return 0 if ordered is None else ordered.count(self._now())
+        keys = self._lists.get(name)
+        return 0 if keys is None else keys.count(self._now())
 
     async def apply(self, changes: Sequence[Change]) -> None:
         now = self._now()
@@ -109,53 +104,44 @@ class MemoryStore(Store):
         self._fanout.close()
         self._entries.clear()
         self._circle.clear()
-        self._sets.clear()
+        self._lists.clear()
 
     def _read(self, key: str, now: float) -> bytes | None:
-        entry = self._entries.get((None, key))
+        entry = self._entries.get(key)
         if entry is None or entry.expires <= now:
             return None
-        self._entries.move_to_end((None, key))
+        self._entries.move_to_end(key)
         return entry.value
 
     def _change(self, change: Change, now: float) -> None:
-        match change:
-            case Put(key, value, ttl):
-                self._write(_Entry((None, key), value, now + effective_ttl(ttl)), now)
-            case Delete(key):
-                self._entries.pop((None, key), None)
-            case Add(name, member, score, ttl):
-                expires = now + effective_ttl(ttl)
-                self._sets.setdefault(name, OrderedSet()).add(member, score, expires)
-                self._write(_Entry((name, member), b"", expires), now)
-            case Remove(name, member):
-                if entry := self._entries.get((name, member)):
-                    self._drop(entry)
-
-    def _write(self, entry: _Entry, now: float) -> None:
-        self._entries[entry.place] = entry
-        self._entries.move_to_end(entry.place)
+        self._drop(change.key)
+        if isinstance(change, Delete):
+            return
+        key, value, ttl, listed, score = change
+        entry = _Entry(key, value, now + effective_ttl(ttl), listed)
+        self._entries[key] = entry
+        if listed is not None:
+            self._lists.setdefault(listed, OrderedKeys()).add(key, score, entry.expires)
         self._circle.append(entry)
         self._check_next(now)
         while len(self._entries) > self._max_entries:
-            self._drop(next(iter(self._entries.values())))
+            self._drop(next(iter(self._entries)))
 
     def _check_next(self, now: float) -> None:
         for _ in range(min(CHECKED_PER_WRITE, len(self._circle))):
             entry = self._circle.popleft()
-            if self._entries.get(entry.place) is not entry:
+            if self._entries.get(entry.key) is not entry:
                 continue  # overwritten or dropped since: its successor has a turn of its own
             if entry.expires <= now:
-                self._drop(entry)
+                self._drop(entry.key)
             else:
                 self._circle.append(entry)
 
-    def _drop(self, entry: _Entry) -> None:
-        del self._entries[entry.place]
-        name, member = entry.place
-        if name is None:
+    def _drop(self, key: str) -> None:
+        entry = self._entries.pop(key, None)
+        if entry is None or entry.listed is None:
             return
-        ordered = self._sets[name]
-        ordered.remove(member)
-        if not len(ordered):
-            del self._sets[name]
+        keys = self._lists[entry.listed]
+        keys.remove(key)
+        if not len(keys):
+            del self._lists[entry.listed]

@@ -17,19 +17,16 @@ from gateway.problems import StoreUnavailable
 from gateway.stores import redis_scripts
 from gateway.stores.contract import (
     MAY_HAVE_MISSED,
-    Add,
     Change,
     Delete,
     Put,
-    Remove,
     Store,
     StoreUnusable,
     as_bytes,
-    as_text,
     ttl_milliseconds,
 )
 
-PREFIX = b"olgw:"
+PREFIX = redis_scripts.PREFIX.encode()
 
 SOCKET_TIMEOUT_SECONDS = 0.4
 DEADLINE_SECONDS = 0.9
@@ -45,9 +42,9 @@ _Arguments: TypeAlias = list[str | bytes | int | float]
 class RedisStore(Store):
     """Nothing is connected before it is needed, and lost connections come back by themselves.
 
-    Keys start with ``olgw:v:`` (values), ``olgw:s:`` and ``olgw:x:`` (a set by score and by
-    expiry), channels with ``olgw:c:DB:``, since Redis shares them between its databases. Works
-    from Redis 5 on; not for Redis Cluster, where one script may not touch several slots.
+    Keys start with ``olgw:`` (see `gateway.stores.redis_scripts`), channels with ``olgw:c:DB:``,
+    since Redis shares them between its databases. Works from Redis 5 on; not for Redis Cluster,
+    where one script may not touch several slots.
     """
 
     shared = True
@@ -66,7 +63,7 @@ class RedisStore(Store):
         repeatable, once = self._client.register_script, self._once.register_script
         self._apply = repeatable(redis_scripts.APPLY)
         self._count = repeatable(redis_scripts.COUNT)
-        self._members = repeatable(redis_scripts.MEMBERS)
+        self._listed = repeatable(redis_scripts.LISTED)
         self._put_if_absent = once(redis_scripts.PUT_IF_ABSENT)
         self._swap = once(redis_scripts.SWAP)
         self._increment = once(redis_scripts.INCREMENT)
@@ -85,42 +82,36 @@ class RedisStore(Store):
 
     async def put_if_absent(self, key: str, value: bytes, ttl: float) -> bytes | None:
         async with self._answering():
-            current = await self._put_if_absent([_value_key(key)], [value, ttl_milliseconds(ttl)])
+            current = await self._put_if_absent(args=_wired(Put(key, value, ttl)))
         return cast(bytes | None, current)
 
-    async def swap(self, key: str, expected: bytes | None, value: bytes | None, ttl: float) -> bool:
-        arguments: _Arguments = [*_optional(expected), *_optional(value), ttl_milliseconds(ttl)]
+    async def swap(self, expected: bytes | None, change: Change) -> bool:
+        arguments: _Arguments = [0, b""] if expected is None else [1, expected]
         async with self._answering():
-            return bool(await self._swap([_value_key(key)], arguments))
+            return bool(await self._swap(args=[*arguments, *_wired(change)]))
 
     async def increment(self, key: str, by: int, ttl: float) -> int:
         async with self._answering():
-            return int(await self._increment([_value_key(key)], [by, ttl_milliseconds(ttl)]))
+            return int(await self._increment(args=[as_bytes(key), by, ttl_milliseconds(ttl)]))
 
-    async def members(
+    async def listed(
         self, name: str, *, limit: int, newest_first: bool = True, minimum: float | None = None
-    ) -> list[tuple[str, float]]:
+    ) -> list[bytes]:
         lowest = "-inf" if minimum is None else repr(minimum)
+        arguments: _Arguments = [as_bytes(name), int(newest_first), lowest, limit]
         async with self._answering():
-            found = await self._members(_set_keys(name), [int(newest_first), lowest, limit])
-        pairs = zip(found[::2], found[1::2], strict=True)
-        return [(as_text(member), float(score)) for member, score in pairs]
+            return cast(list[bytes], await self._listed(args=arguments))
 
     async def count(self, name: str) -> int:
         async with self._answering():
-            return int(await self._count(_set_keys(name)))
+            return int(await self._count(args=[as_bytes(name)]))
 
     async def apply(self, changes: Sequence[Change]) -> None:
         if not changes:
             return
-        keys: list[bytes] = []
-        arguments: _Arguments = []
-        for change in changes:
-            more_keys, more_arguments = _wired(change)
-            keys += more_keys
-            arguments += more_arguments
+        arguments = [argument for change in changes for argument in _wired(change)]
         async with self._answering():
-            await self._apply(keys, arguments)
+            await self._apply(args=arguments)
 
     async def publish(self, channel: str, message: bytes) -> None:
         async with self._answering():
@@ -260,22 +251,10 @@ def _value_key(key: str) -> bytes:
     return PREFIX + b"v:" + as_bytes(key)
 
 
-def _set_keys(name: str) -> list[bytes]:
-    return [PREFIX + b"s:" + as_bytes(name), PREFIX + b"x:" + as_bytes(name)]
-
-
-def _optional(value: bytes | None) -> tuple[int, bytes]:
-    return (0, b"") if value is None else (1, value)
-
-
-def _wired(change: Change) -> tuple[list[bytes], _Arguments]:
-    """The keys and arguments of one change, as ``redis_scripts.APPLY`` reads them."""
-    match change:
-        case Put(key, value, ttl):
-            return [_value_key(key)], ["put", value, ttl_milliseconds(ttl)]
-        case Delete(key):
-            return [_value_key(key)], ["delete"]
-        case Add(name, member, score, ttl):
-            return _set_keys(name), ["add", as_bytes(member), repr(score), ttl_milliseconds(ttl)]
-        case Remove(name, member):
-            return _set_keys(name), ["remove", as_bytes(member)]
+def _wired(change: Change) -> _Arguments:
+    """The arguments of one change, as the scripts read them."""
+    if isinstance(change, Delete):
+        return ["delete", as_bytes(change.key)]
+    key, value, ttl, listed, score = change
+    put: _Arguments = [as_bytes(key), value, ttl_milliseconds(ttl)]
+    return ["put", *put] if listed is None else ["put_listed", *put, as_bytes(listed), repr(score)]

@@ -1,93 +1,129 @@
 """The steps that Redis has to take as one, in Lua.
 
-Times are Unix milliseconds of the server. A set is two sorted sets, one by score and one by expiry
-of its members; both keys end with the last member.
+Of a key: ``v:`` its value, ``l:`` the list that it stands in. A list is two sorted sets of keys,
+``s:`` by score and ``x:`` by expiry; both end with the last key. Times are Unix milliseconds of the
+server.
 """
 
-_NOW = """
+PREFIX = "olgw:"
+
+_WRITING = (
+    f"local V, L, S, X = '{PREFIX}v:', '{PREFIX}l:', '{PREFIX}s:', '{PREFIX}x:'"
+    """
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-"""
 
-# KEYS and ARGV are read from front to back, as many of each as the change needs.
-APPLY = (
-    _NOW
-    + """
-local k, a = 0, 0
-local function key() k = k + 1; return KEYS[k] end
+local function unlist(key)
+  local list = redis.call('GET', L .. key)
+  if list then
+    redis.call('ZREM', S .. list, key)
+    redis.call('ZREM', X .. list, key)
+    redis.call('DEL', L .. key)
+  end
+end
+
+local function enlist(key, ttl, list, score)
+  redis.call('SET', L .. key, list, 'PX', ttl)
+  redis.call('ZADD', S .. list, score, key)
+  redis.call('ZADD', X .. list, string.format('%.0f', now + ttl), key)
+  local last = redis.call('ZRANGE', X .. list, -1, -1, 'WITHSCORES')[2]
+  redis.call('PEXPIREAT', S .. list, last)
+  redis.call('PEXPIREAT', X .. list, last)
+end
+
+local a = 0
 local function arg() a = a + 1; return ARGV[a] end
+
 local changes = {}
-function changes.put() redis.call('SET', key(), arg(), 'PX', arg()) end
-function changes.delete() redis.call('DEL', key()) end
-function changes.add()
-  local scores, expiries = key(), key()
-  local member, score, expires = arg(), arg(), now + arg()
-  redis.call('ZADD', scores, score, member)
-  redis.call('ZADD', expiries, string.format('%.0f', expires), member)
-  local last = redis.call('ZRANGE', expiries, -1, -1, 'WITHSCORES')[2]
-  redis.call('PEXPIREAT', scores, last)
-  redis.call('PEXPIREAT', expiries, last)
+function changes.delete(key)
+  unlist(key)
+  redis.call('DEL', V .. key)
 end
-function changes.remove()
-  local scores, expiries, member = key(), key(), arg()
-  redis.call('ZREM', scores, member)
-  redis.call('ZREM', expiries, member)
+function changes.put(key)
+  unlist(key)
+  local value, ttl = arg(), arg()
+  redis.call('SET', V .. key, value, 'PX', ttl)
+  return ttl
 end
-while a < #ARGV do changes[arg()]() end
+function changes.put_listed(key)
+  enlist(key, changes.put(key), arg(), arg())
+end
+local function change()
+  local kind = arg()
+  changes[kind](arg())
+end
 """
 )
 
-# KEYS: key. ARGV: value, milliseconds.
-PUT_IF_ABSENT = """
-local current = redis.call('GET', KEYS[1])
-if not current then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
+# ARGV: changes.
+APPLY = _WRITING + "while a < #ARGV do change() end"
+
+# ARGV: a change.
+PUT_IF_ABSENT = (
+    _WRITING
+    + """
+local current = redis.call('GET', V .. ARGV[2])
+if not current then change() end
 return current
 """
+)
 
-# KEYS: key. ARGV: is a value expected, expected value, is there a new value, new value, ms.
-SWAP = """
-local current = redis.call('GET', KEYS[1])
-local expected = ARGV[1] == '1' and ARGV[2]
-if current ~= expected then return 0 end
-if ARGV[3] == '1' then
-  redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[5])
-else
-  redis.call('DEL', KEYS[1])
-end
+# ARGV: is a value expected, expected value, a change.
+SWAP = (
+    _WRITING
+    + """
+local expected = arg() == '1'
+local value = arg()
+if redis.call('GET', V .. ARGV[4]) ~= (expected and value) then return 0 end
+change()
 return 1
 """
+)
 
-# KEYS: key. ARGV: by, milliseconds.
-INCREMENT = """
-local total = redis.call('INCRBY', KEYS[1], ARGV[1])
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
+# ARGV: key, by, milliseconds.
+INCREMENT = (
+    _WRITING
+    + """
+local key = arg()
+local total = redis.call('INCRBY', V .. key, arg())
+redis.call('PEXPIRE', V .. key, arg())
+unlist(key)
 return total
 """
+)
 
 # In slices, since Lua's stack holds no more than some thousand arguments.
-_DROP_EXPIRED = (
-    _NOW
+_READING = (
+    _WRITING
     + """
+local list = arg()
 repeat
-  local expired = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 1000)
+  local expired = redis.call('ZRANGEBYSCORE', X .. list, '-inf', now, 'LIMIT', 0, 1000)
   if #expired > 0 then
-    redis.call('ZREM', KEYS[1], unpack(expired))
-    redis.call('ZREM', KEYS[2], unpack(expired))
+    redis.call('ZREM', S .. list, unpack(expired))
+    redis.call('ZREM', X .. list, unpack(expired))
   end
 until #expired < 1000
 """
 )
 
-# KEYS: scores, expiries.
-COUNT = _DROP_EXPIRED + "return redis.call('ZCARD', KEYS[1])"
+# ARGV: name.
+COUNT = _READING + "return redis.call('ZCARD', S .. list)"
 
-# KEYS: scores, expiries. ARGV: is newest first, minimum, limit.
-MEMBERS = (
-    _DROP_EXPIRED
+# ARGV: name, is newest first, minimum, limit.
+LISTED = (
+    _READING
     + """
-if ARGV[1] == '1' then
-  return redis.call('ZREVRANGEBYSCORE', KEYS[1], '+inf', ARGV[2], 'WITHSCORES', 'LIMIT', 0, ARGV[3])
+local found
+if arg() == '1' then
+  found = redis.call('ZREVRANGEBYSCORE', S .. list, '+inf', arg(), 'LIMIT', 0, arg())
+else
+  found = redis.call('ZRANGEBYSCORE', S .. list, arg(), '+inf', 'LIMIT', 0, arg())
 end
-return redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[2], '+inf', 'WITHSCORES', 'LIMIT', 0, ARGV[3])
+local values = {}
+for _, key in ipairs(found) do
+  values[#values + 1] = redis.call('GET', V .. key) or nil
+end
+return values
 """
 )

@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
 from time import monotonic, perf_counter
 from typing import Any, Protocol
 
 import aiohttp
 from yarl import URL
 
+from gateway.inbound import ParserLimits
 from gateway.problems import (
     Problem,
     UpstreamInvalidResponse,
@@ -18,36 +18,16 @@ from gateway.problems import (
 )
 from gateway.settings import Upstream as UpstreamSettings
 from gateway.upstream.breaker import Breaker
+from gateway.upstream.call import Call
+from gateway.upstream.lines import Lines
+from gateway.upstream.reply import Reply
 from gateway.upstream.tls import ssl_context
-
-Body = bytes | AsyncIterator[bytes] | None
 
 # Java servers close idle connections after 20 to 60 s without a word; ours are gone before.
 _KEEPALIVE_SECONDS = 15.0
-_MAX_HEADER_BYTES = 64 * 1024
+# Of an answer's header: bytes, bytes, lines.
+_LIMITS = ParserLimits(max_line_size=64 * 1024, max_field_size=64 * 1024, max_headers=512)
 _CANNOT_ANSWER = frozenset({502, 503, 504})
-
-
-@dataclass(slots=True)
-class Call:
-    """One request to OL Connect: exactly the bytes that were authorised, our headers added.
-
-    ``sent`` turns true when bytes of the request may have left; a failure before that is known to
-    have had no effect.
-    """
-
-    method: str
-    path: str  # raw, from /rest/serverengine on
-    raw_query: str = ""
-    headers: list[tuple[str, str]] = field(default_factory=list)
-    body: Body = None
-    sent: bool = False
-    seconds: float = 0.0  # until the answer's head
-    failure: Problem | None = None  # why the body broke off, where its source is to blame
-
-    @property
-    def target(self) -> str:
-        return f"{self.path}?{self.raw_query}" if self.raw_query else self.path
 
 
 class Spans(Protocol):
@@ -66,11 +46,17 @@ class Upstream:
         settings: UpstreamSettings,
         breaker: Breaker | None = None,
         spans: Spans | None = None,
+        *,
+        express: bool = True,
     ) -> None:
         self.breaker = breaker or Breaker(monotonic)
         self._spans = spans
         self._origin = settings.url.rstrip("/")
         self._read_timeout = settings.read_timeout
+        tls = ssl_context(settings)
+        self._lines = None
+        if express:
+            self._lines = Lines(settings, tls, keepalive_seconds=_KEEPALIVE_SECONDS, **_LIMITS)
         trace = aiohttp.TraceConfig()
         trace.on_request_headers_sent.append(_note_sent)
         self._session = aiohttp.ClientSession(
@@ -78,7 +64,7 @@ class Upstream:
                 limit=0,  # ``gateway.upstream.gate`` shares the connections out, team by team
                 keepalive_timeout=_KEEPALIVE_SECONDS,
                 ttl_dns_cache=10,
-                ssl=ssl_context(settings),
+                ssl=tls,
             ),
             timeout=aiohttp.ClientTimeout(
                 total=None,
@@ -90,9 +76,7 @@ class Upstream:
             trust_env=False,
             raise_for_status=False,
             skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent", "Content-Type"),
-            max_line_size=_MAX_HEADER_BYTES,
-            max_field_size=_MAX_HEADER_BYTES,
-            max_headers=512,
+            **_LIMITS,
             trace_configs=[trace],
         )
         # aiohttp repeats GET, PUT and DELETE by itself when a connection breaks. Some of OL
@@ -101,28 +85,38 @@ class Upstream:
 
     async def close(self) -> None:
         await self._session.close()
+        if self._lines is not None:
+            await self._lines.close()
 
     @asynccontextmanager
-    async def send(self, call: Call) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def send(self, call: Call) -> AsyncIterator[Reply]:
         """Send once; yields the answer when its head is complete.
 
         Raises UpstreamOverloaded (nothing was sent), UpstreamUnreachable, UpstreamTimeout or
         UpstreamInvalidResponse. Redirects are answers like any other.
         """
-        response = await self._judged(call)
+        response = await self.open(call)
         try:
-            if (fault := _fault_of(response)) is not None:
-                response.close()
-                raise UpstreamInvalidResponse(fault)
             yield response
         finally:
-            # An answer that was not read to its end must not go back to the pool.
-            if response.content.is_eof():
-                response.release()
-            else:
-                response.close()
+            self.end(response)
 
-    async def _judged(self, call: Call) -> aiohttp.ClientResponse:
+    async def open(self, call: Call) -> Reply:
+        """As ``send``, for those who ``end`` the answer themselves."""
+        response = await self._judged(call)
+        if (fault := _fault_of(response)) is not None:
+            response.close()
+            raise UpstreamInvalidResponse(fault)
+        return response
+
+    def end(self, response: Reply) -> None:
+        # An answer that was not read to its end must not go back to the pool.
+        if response.content.is_eof():
+            response.release()
+        else:
+            response.close()
+
+    async def _judged(self, call: Call) -> Reply:
         """The answer, of which the breaker has been told; a body that broke off is not its fault.
 
         An error of 500 is OL Connect's way to refuse bad input, hence a good sign as well.
@@ -143,7 +137,7 @@ class Upstream:
             self.breaker.succeeded(permit)
         return response
 
-    async def _answer(self, call: Call) -> aiohttp.ClientResponse:
+    async def _answer(self, call: Call) -> Reply:
         if self._spans is None:
             return await self._sent(call)
         span = self._spans.begin_call(call, self._origin)
@@ -155,9 +149,11 @@ class Upstream:
         self._spans.end_call(span, response.status)
         return response
 
-    async def _sent(self, call: Call) -> aiohttp.ClientResponse:
+    async def _sent(self, call: Call) -> Reply:
         began = perf_counter()
         try:
+            if self._lines is not None and not isinstance(call.body, AsyncIterator):
+                return await self._lines.send(call)
             return await self._session.request(
                 call.method,
                 URL(self._origin + call.target, encoded=True),
@@ -171,7 +167,7 @@ class Upstream:
         finally:
             call.seconds += perf_counter() - began
 
-    async def chunks(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    async def chunks(self, response: Reply) -> AsyncIterator[bytes]:
         """The body as it comes. Raises the same problems as ``send``."""
         with _ending_with_its_connection(response):
             try:
@@ -180,8 +176,11 @@ class Upstream:
             except (TimeoutError, aiohttp.ClientError, OSError) as error:
                 raise problem_of(error) from error
 
-    async def read(self, response: aiohttp.ClientResponse, limit: int) -> bytes:
+    async def read(self, response: Reply, limit: int) -> bytes:
         """The whole body. Raises UpstreamInvalidResponse when it is longer than ``limit`` bytes."""
+        content = response.content
+        if content.is_eof() and content.exception() is None and content.total_bytes <= limit:
+            return content.read_nowait()
         body = bytearray()
         async for chunk in self.chunks(response):
             body += chunk
@@ -190,7 +189,7 @@ class Upstream:
         return bytes(body)
 
 
-def _fault_of(response: aiohttp.ClientResponse) -> str | None:
+def _fault_of(response: Reply) -> str | None:
     """Why it must not pass, although aiohttp takes it for an answer."""
     if response.status == 101:
         return "OL Connect changed the protocol unasked."
@@ -203,7 +202,7 @@ def _fault_of(response: aiohttp.ClientResponse) -> str | None:
 
 
 @contextmanager
-def _ending_with_its_connection(response: aiohttp.ClientResponse) -> Iterator[None]:
+def _ending_with_its_connection(response: Reply) -> Iterator[None]:
     """Break a body off when its connection ends before it.
 
     When a chunk cannot be read, aiohttp 3.14.5 closes the connection, stops its own read timeout
@@ -239,9 +238,7 @@ def _hear(closed: "asyncio.Future[None]") -> None:
 
 
 @asynccontextmanager
-async def sent_twice_at_most(
-    upstream: Upstream, call: Call
-) -> AsyncIterator[aiohttp.ClientResponse]:
+async def sent_twice_at_most(upstream: Upstream, call: Call) -> AsyncIterator[Reply]:
     """As ``Upstream.send``, for a call that does no harm when it arrives twice.
 
     A connection that OL Connect has closed in the meantime is found out only by using it.

@@ -8,6 +8,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import aiohttp
 
@@ -74,7 +75,7 @@ class Account:
         Raises UpstreamCredentialRefused, or what keeps OL Connect from being asked.
         """
         if self.settings.kind == "basic":
-            return ("Authorization", self._basic())
+            return ("Authorization", self._basic)
         token = self._token
         if token is None or self._left(token) <= min(_TOO_SHORT_SECONDS, token.seconds / 2):
             token = await self._renew()
@@ -111,6 +112,7 @@ class Account:
             return False
         return self._now() - self._confirmed > _CONFIRMED_SECONDS
 
+    @cached_property
     def _basic(self) -> str:
         settings = self.settings
         return aiohttp.encode_basic_auth(
@@ -136,7 +138,7 @@ class Account:
 
     async def _fetch(self) -> Token:
         try:
-            token = await self._login(self._basic())
+            token = await self._login(self._basic)
         except UpstreamCredentialRefused:
             self._observe(self.name, "refused")
             self._close_for(self._back_off)

@@ -2,14 +2,27 @@
 
 import asyncio
 from collections import Counter, OrderedDict, deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from gateway.problems import UpstreamOverloaded
 
 # A team may hold so many times the slots that are left: of a hundred one team gets ninety, the next
 # nine. However many slow readers a team has, others find a slot.
 _TIMES_WHAT_IS_LEFT = 9
+
+
+class _Slot:
+    # By hand: every request takes one, and a generator's context costs several times as much.
+    __slots__ = ("_gate", "_team")
+
+    def __init__(self, gate: "Gate", team: str) -> None:
+        self._gate = gate
+        self._team = team
+
+    async def __aenter__(self) -> None:
+        await self._gate._enter(self._team)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._gate._release(self._team)
 
 
 class Gate:
@@ -32,16 +45,15 @@ class Gate:
     def __repr__(self) -> str:
         return f"<gate free={self._free} waiting={self._waiting}>"
 
-    @asynccontextmanager
-    async def slot(self, team: str) -> AsyncIterator[None]:
+    def slot(self, team: str) -> "_Slot":
+        """Held as ``async with``. Raises UpstreamOverloaded."""
+        return _Slot(self, team)
+
+    async def _enter(self, team: str) -> None:
         if self._may_hold(team):
             self._take(team)
         else:
             await self._queue(team)
-        try:
-            yield
-        finally:
-            self._release(team)
 
     def _may_hold(self, team: str) -> bool:
         return self._held[team] < _TIMES_WHAT_IS_LEFT * self._free

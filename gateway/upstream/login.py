@@ -8,7 +8,8 @@ from gateway.problems import (
     UpstreamInvalidResponse,
     UpstreamOverloaded,
 )
-from gateway.upstream.client import Call, Upstream, sent_twice_at_most
+from gateway.upstream.call import Call
+from gateway.upstream.client import Upstream, sent_twice_at_most
 from gateway.upstream.credentials import Token
 
 _PATH = f"{PREFIX}/authentication/login"

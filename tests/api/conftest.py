@@ -1,7 +1,6 @@
 """Callers of the simplified face."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -37,15 +36,3 @@ def slow(stage: Stage) -> Stage:
     """With operations that last longer than any test."""
     stage.simulator.options = replace(stage.simulator.options, operation_seconds=60.0)
     return stage
-
-
-@pytest.fixture
-def until() -> Callable[[Callable[[], object]], Awaitable[None]]:
-    """Waits for something to become true that announces itself in no other way."""
-
-    async def wait(condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(10):
-            while not condition():  # noqa: ASYNC110
-                await asyncio.sleep(0.002)
-
-    return wait

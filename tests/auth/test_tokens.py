@@ -33,6 +33,23 @@ async def test_refusals_are_not_remembered(forge: Any, side: Any) -> None:
     assert (await side.authenticator.identify(token)).subject == "ann"
 
 
+async def test_a_bad_signature_is_remembered_until_the_keys_may_be_asked_for_again(
+    forge: Any, side: Any
+) -> None:
+    """The same text under the same keys: a client that goes on trying costs no further check."""
+    token = forge.token()
+    forged = token[:-8] + ("AAAAAAAA" if token[-8:] != "AAAAAAAA" else "BBBBBBBB")
+    assert not side.authenticator.refuses(forged)
+    assert await side.refusal(forged) == "token_signature"
+    forge.clock.advance(29)
+    assert side.authenticator.refuses(forged)
+    assert not side.authenticator.refuses(token)
+    assert await side.refusal(forged) == "token_signature"
+    forge.clock.advance(1)
+    assert not side.authenticator.refuses(forged)
+    assert (await side.authenticator.identify(token)).subject == "ann"
+
+
 async def test_a_remembered_token_ends_on_time(forge: Any, side: Any) -> None:
     token = forge.token(payload=forge.claims(exp=forge.clock() + 10))
     await side.authenticator.identify(token)

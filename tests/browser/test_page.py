@@ -1,6 +1,7 @@
 """The demo page in a browser: the whole way from data to the PDF, and what may go wrong on it."""
 
 import asyncio
+import json
 import re
 from typing import Any
 
@@ -85,6 +86,26 @@ async def test_the_other_team_is_told_nothing(screen: Any) -> None:
     await page.locator("#pipeline option", has_text="flyer").wait_for(state="attached")
     await page.locator("#no-operations").wait_for()
     assert await page.locator("#pipeline option").all_inner_texts() == ["flyer"]
+
+
+async def test_a_start_is_tried_again_while_the_first_is_under_way(screen: Any) -> None:
+    page = screen.page
+    problem = json.dumps({"code": "idempotency_in_progress", "detail": "Wait."})
+    answers = [
+        lambda route: route.abort(),
+        lambda route: route.fulfill(status=409, content_type="application/json", body=problem),
+    ]
+    keys = []
+
+    async def answer(route: Any) -> None:
+        keys.append((await route.request.all_headers())["idempotency-key"])
+        await (answers.pop(0)(route) if answers else route.continue_())
+
+    await page.route("**/api/v1/pipelines/*", answer)
+    await page.click("#start")
+    await finish(page)
+    assert len(keys) == 3
+    assert len(set(keys)) == 1
 
 
 async def test_progress_survives_a_lost_connection(screen: Any) -> None:

@@ -233,22 +233,24 @@ async def test_ttl_0_keeps_nothing(fleet: Any) -> None:
         assert (await fleet.read(cache, b"two")).fetched.body == b"two"
 
 
-async def test_recall_now(world: Any, clock: Any) -> None:
-    cache = await world.add(ttl=60)
-    assert cache.recall_now(world.key()) is None
-    await world.read(cache, b"one")
-    assert cache.recall_now(world.key()).fetched.body == b"one"
+async def test_what_was_answered_still_holds(world: Any, clock: Any) -> None:
+    cache, key = await world.add(ttl=60), world.key()
+    fetched = (await world.read(cache, b"one")).fetched
+    clock.advance(10)
+    assert cache.still(key, fetched) == (10, 50)
     assert world.outcomes == {"miss": 1, "hit": 1}
-    async with cache.writing([world.key().thing], world.key().thing.kind):
-        assert cache.recall_now(world.key()) is None
-    await world.read(cache, b"one")
+    async with cache.writing([key.thing], key.thing.kind):
+        assert cache.still(key, fetched) is None
+    again = (await world.read(cache, b"one")).fetched
+    assert cache.still(key, fetched) is None  # the same bytes, but another answer
+    assert cache.still(key, again) is not None
     clock.advance(60)
-    assert cache.recall_now(world.key()) is None
+    assert cache.still(key, again) is None
 
 
-async def test_recall_now_knows_nothing_of_shared_entries(
+async def test_what_another_process_may_have_changed_does_not(
     real_time_world: Any, redis_server: Any
 ) -> None:
     cache = await real_time_world.add(redis_server.url)
-    await real_time_world.read(cache)
-    assert cache.recall_now(real_time_world.key()) is None
+    fetched = (await real_time_world.read(cache)).fetched
+    assert cache.still(real_time_world.key(), fetched) is None

@@ -82,12 +82,15 @@ async def test_a_machine_that_fails_is_followed_by_the_next(
     world = real_time_world
     first, second = [await world.add(redis_server.url) for _ in range(2)]
 
+    asked = asyncio.Event()
+
     async def fail() -> Fetched:
+        asked.set()
         await asyncio.sleep(0.03)
         raise UpstreamTimeout
 
     failing = world.tasks.start(first.read(world.key(), fail))
-    await asyncio.sleep(0.01)
+    await asked.wait()
     assert (await world.read(second, b"mine")).fetched.body == b"mine"
     with pytest.raises(UpstreamTimeout):
         await failing

@@ -7,6 +7,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import pytest
 
@@ -90,7 +91,7 @@ async def _worst_of_hundred(stage: Apart, seconds: float) -> float:
     return sorted(durations)[int(len(durations) * 0.99)]
 
 
-async def _judged(folder: Path, seconds: float) -> None:
+async def _judged(folder: Path, seconds: float, until: Any) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < 3 * SLOW:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4 * SLOW), hard))
@@ -103,14 +104,16 @@ async def _judged(folder: Path, seconds: float) -> None:
         print(f"beside {SLOW} slow callers: {worst * 1000:.1f} ms, {more / MIB:+.1f} MiB")
         assert worst < 0.1
         assert more < MORE_BYTES
-        await asyncio.sleep(0.5)
-        assert descriptors(pid) <= files + 20
+        # Connections to OL Connect that the crowd has left behind go within moments.
+        await until(lambda: descriptors(pid) <= files + 20)
 
 
-async def test_a_thousand_slow_callers_do_not_slow_down_another(tmp_path: Path) -> None:
-    await _judged(tmp_path, 2.0)
+# Slow as well, for it measures: beside other tests on the same cores everybody is slow.
+@pytest.mark.slow
+async def test_a_thousand_slow_callers_do_not_slow_down_another(tmp_path: Path, until: Any) -> None:
+    await _judged(tmp_path, 2.0, until)
 
 
 @pytest.mark.slow
-async def test_a_thousand_slow_callers_for_a_minute(tmp_path: Path) -> None:
-    await _judged(tmp_path, 60.0)
+async def test_a_thousand_slow_callers_for_a_minute(tmp_path: Path, until: Any) -> None:
+    await _judged(tmp_path, 60.0, until)

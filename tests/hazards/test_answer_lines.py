@@ -138,3 +138,12 @@ async def test_a_long_link_of_the_upstreams_is_accepted(peered: Stage, peer: Pee
         answer = await wire.answer()
     assert answer.status == 200
     assert (answer.one("Link") or "").startswith("<http://gateway.test/rest/serverengine/entity")
+
+
+async def test_properties_have_one_etag(peered: Stage, peer: Peer) -> None:
+    peer.script = saying(said('ETag: W/"theirs"', "Content-Length: 2", body=b"[]"))
+    caller, path = peered.caller("ol-operators"), "/entity/jobs/5/properties"
+    fresh, [tag] = await caller.get(path), (await caller.get(path)).headers.getall("ETag")
+    assert fresh.headers.getall("ETag") == [tag] != ['W/"theirs"']
+    unchanged = await caller.get(path, headers={"If-None-Match": tag})
+    assert (unchanged.status, unchanged.headers.getall("ETag")) == (304, [tag])

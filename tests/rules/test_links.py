@@ -335,3 +335,22 @@ def test_rewriting_never_fails(text: str, scheme: str) -> None:
 @given(st.text())
 def test_reading_never_fails(value: str) -> None:
     assert len(links_of(value)) <= value.count("<")
+
+
+@given(
+    st.sampled_from(["http://127.0.0.1:9340", "http://OLSERVER:9340", "https://127.0.0.1:9340"]),
+    st.lists(st.text("aZ0._~-%:/@", max_size=6), max_size=4),
+    st.sampled_from(
+        ['; rel="result"', ";rel=x", '; rel="a b"', "", '; title="http://OLSERVER:9340"']
+    ),
+)
+def test_the_usual_link_is_read_as_any_other(
+    origin: str, segments: list[str], parameters: str
+) -> None:
+    """What is led back at first glance comes out as it would after a second look."""
+    value = f"<{origin}/rest/serverengine/{'/'.join(segments)}>{parameters}"
+    origins = Origins("https://api.test", "http://127.0.0.1:9340", ("http://OLSERVER:9340",))
+    quick = rewrite_link(value, origins, "/rest/serverengine/x")
+    # An empty parameter at the end changes nothing but the form.
+    slow = rewrite_link(f"{value};", origins, "/rest/serverengine/x")
+    assert quick == (slow and slow.removesuffix(";"))

@@ -86,6 +86,13 @@ def test_the_first_team_whose_grants_fit_makes_the_request() -> None:
     assert [team.name for team in choose(teams, upload, [])] == ["operators"]
 
 
+def test_a_star_alone_grants_every_endpoint() -> None:
+    everything = CONFIGURATION.replace('["job_entity.get_*"]', '["*"]')
+    readers = Rulebook(settings_of(everything)).team("readers")
+    assert readers is not None
+    assert readers.endpoints() == set(ENDPOINTS)
+
+
 def test_pipelines_are_granted_by_name() -> None:
     marketing = BOOK.teams_of(_caller(["ol-marketing"]), None)
     run = next(endpoint for endpoint in SIMPLIFIED if endpoint.name == RUN_PIPELINE)

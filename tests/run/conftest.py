@@ -19,6 +19,7 @@ from gateway.simulator.issuer import DemoIssuer
 from gateway.simulator.options import Options, User
 from gateway.simulator.server import Simulator
 from tests.support.redis_server import RedisServer
+from tests.support.stage import signing_keys
 
 REST = "/rest/serverengine"
 ROOT = Path(__file__).resolve().parents[2]
@@ -158,7 +159,8 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         simulator = Simulator(Options(users={"svc-print": User("print-pw")}))
         await simulator.start()
         stack.push_async_callback(simulator.stop)
-        issuer = DemoIssuer(audience="olconnect")
+        issuer = DemoIssuer(audience="olconnect", algorithms=())
+        issuer.keys = list(signing_keys())
         await issuer.start()
         stack.push_async_callback(issuer.stop)
         session = await stack.enter_async_context(aiohttp.ClientSession())

@@ -1,17 +1,18 @@
 """What ``olgw doctor`` finds around a gateway: all is well, and each thing that may be wrong."""
 
 import asyncio
+import sys
+from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
 from aiohttp import web
-from click.testing import CliRunner
 
-from gateway.cli import main
 from gateway.doctor import Finding, Mark, examine
 from gateway.simulator.issuer import Fault
 from gateway.simulator.options import User
+from tests.support import tls
 from tests.support.stage import CONFIG, Stage, settings_of
 
 USERS = {"svc-print": User("print-pw"), "svc-archive": User("archive-pw")}
@@ -52,7 +53,7 @@ async def test_another_gateway_at_public_url_is_noticed(stage: Stage) -> None:
 
 async def test_public_url_without_address_or_tls(stage: Stage) -> None:
     findings = await _findings(stage, {"http://127.0.0.1:9": "http://nowhere.invalid"})
-    assert "nowhere.invalid has no address" in _of(findings, "public_url", Mark.BAD)
+    assert "nowhere.invalid has no address" in _of(findings, "public_url", Mark.UNKNOWN)
     assert "in the clear" in _of(findings, "public_url", Mark.BAD)
 
 
@@ -74,6 +75,33 @@ async def test_an_admin_listener_for_everybody_is_pointed_out(stage: Stage) -> N
 async def test_an_issuer_at_fault(stage: Stage, where: str, fault: Fault, text: str) -> None:
     stage.issuer.faults[where] = fault
     assert text in _of(await _findings(stage, {}), "issuer corporate", Mark.BAD)
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("http://127.0.0.1:9", "no connection"),
+        ("https://nowhere.invalid", "no address here"),
+    ],
+)
+async def test_an_issuer_that_is_not_there(stage: Stage, address: str, words: str) -> None:
+    findings = await _findings(stage, {stage.issuer.url: address})
+    assert words in _of(findings, "issuer corporate", Mark.BAD)
+
+
+async def test_certificates_that_nobody_here_knows(stage: Stage, tmp_path: Path) -> None:
+    files = tls.certificate(tmp_path)
+    async with tls.in_front_of(stage.issuer.url, files) as issuer:
+        findings = await _findings(stage, {stage.issuer.url: issuer})
+        assert "SSL_CERT_FILE" in _of(findings, "issuer corporate", Mark.BAD)
+    async with tls.in_front_of(stage.simulator.url, files) as upstream:
+        findings = await _findings(stage, {stage.simulator.url: upstream})
+        assert "upstream.tls.ca_file" in _of(findings, "OL Connect", Mark.BAD)
+        url = f'url: "{upstream}"'
+        trusting = f'{url}, tls: {{ca_file: "{files[0]}"}}'
+        findings = await _findings(stage, {stage.simulator.url: upstream, url: trusting})
+        assert "answers at https" in _of(findings, "OL Connect", Mark.GOOD)
+        assert "logged in" in _of(findings, "credential printing", Mark.GOOD)
 
 
 async def test_keys_that_no_allowed_algorithm_fits(stage: Stage) -> None:
@@ -111,6 +139,17 @@ async def _own_address() -> str:
         except OSError:
             pytest.skip("this machine has no network")
         return str(probe.getsockname()[0])
+
+
+async def test_https_to_what_speaks_http(stage: Stage) -> None:
+    address = stage.simulator.url
+    findings = await _findings(stage, {address: address.replace("http:", "https:")})
+    assert "begin with http://?" in _of(findings, "OL Connect", Mark.BAD)
+
+
+async def test_something_else_answers_in_ol_connects_place(stage: Stage) -> None:
+    findings = await _findings(stage, {stage.simulator.url: stage.issuer.url})
+    assert "404" in _of(findings, "OL Connect", Mark.BAD)
 
 
 async def test_ol_connects_name_is_unknown(stage: Stage) -> None:
@@ -175,17 +214,23 @@ async def test_stores(stage: Stage, tmp_path: Path) -> None:
     assert broken.mark is Mark.BAD
 
 
-@pytest.mark.parametrize(("password", "code"), [("print-pw", 0), ("wrong", 1)])
+@pytest.mark.parametrize(
+    ("password", "fault", "code"),
+    [("print-pw", None, 0), ("wrong", None, 1), ("print-pw", Fault.SERVER_ERROR, 1)],
+)
 async def test_the_command_tells_line_by_line_and_exits_with_0_or_1(
-    stage: Stage, tmp_path: Path, password: str, code: int
+    stage: Stage, tmp_path: Path, password: str, fault: Fault | None, code: int
 ) -> None:
+    if fault:
+        stage.issuer.faults["discovery"] = fault
     path = tmp_path / "gateway.yaml"
     text = CONFIG.format(upstream=stage.simulator.url, issuer=stage.issuer.url)
     text = text.replace("http://gateway.test", "http://127.0.0.1:9").replace("print-pw", password)
     path.write_text(text)
-    arguments = ["doctor", "--config", str(path)]
-    result = await asyncio.to_thread(CliRunner().invoke, main, arguments)
-    assert result.exit_code == code, result.output
-    assert result.output.startswith(f"ok config: {path} is valid\n")
-    assert {line[:3] for line in result.output.splitlines()} <= {"ok ", "!! ", "-- "}
-    assert password not in result.output
+    command = [sys.executable, "-m", "gateway", "doctor", "--config", str(path)]
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=STDOUT)
+    output = (await process.communicate())[0].decode()
+    assert process.returncode == code, output
+    assert output.startswith(f"ok config: {path} is valid\n")
+    assert {line[:3] for line in output.splitlines()} <= {"ok ", "!! ", "-- "}
+    assert password not in output

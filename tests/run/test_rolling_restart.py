@@ -1,6 +1,7 @@
 """Two replicas behind nginx, restarted one after the other while callers come and go."""
 
 import asyncio
+import json
 import re
 import shutil
 import signal
@@ -10,19 +11,26 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import aiohttp
 import pytest
 
+from gateway.simulator.entities import Kind
+
 REST = "/rest/serverengine"
 NGINX = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
+READERS = Path(__file__).with_name("readers.py")
 UPLOAD_BYTES = 256 * 1024
 # Too long for a stop to wait for, with the drain timeout of the test; so it breaks off.
 DOWNLOAD_SECONDS = 60
 DOWNLOADS = 3
 DRAIN_SECONDS = 2
 OPERATION_SECONDS = 4
+# Nobody is refused for asking for more than the machine has: what is reached is printed.
+READS_PER_SECOND = 500
+READ_CONNECTIONS = 64
 
 LINE = re.compile(r"^(id|event|data): (.*)$", re.MULTILINE)
 # The operations' owner may run pipelines; what is under way at a stop has less time than usual.
@@ -101,9 +109,30 @@ class Load:
         self._url = url
         self._ends = asyncio.Event()
         self.tally = Counter[str]()
+        self.reads: list[int] = []
 
     def stop(self) -> None:
         self._ends.set()
+
+    async def read_a_property(self) -> None:
+        """One that is cached, as fast as was asked for; from a process of its own."""
+        job = self._world.simulator.engine.entities.add(Kind.JOB).id
+        path = f"{REST}/entity/jobs/{job}/properties"
+        port, rate = self._url.rpartition(":")[2], str(READS_PER_SECOND)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, READERS, port, path, rate, str(READ_CONNECTIONS)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        assert process.stdin is not None
+        process.stdin.write(f"{self._world.token()}\n".encode())
+        await self._ends.wait()
+        process.stdin.close()
+        output, _ = await process.communicate()
+        counted = json.loads(output)
+        self.reads = counted["by_second"]
+        self.tally["read of a property"] = sum(self.reads)
+        self.tally.update(counted["wrong"])
 
     async def read(self, pause_seconds: float) -> None:
         async with aiohttp.ClientSession(headers=self._world.headers()) as session:
@@ -209,7 +238,8 @@ async def _roll(
     load = Load(world, nginx)
     began = time.monotonic()
     async with asyncio.TaskGroup() as group:
-        callers = [group.create_task(load.read(0.02)) for _ in range(8)]
+        callers = [group.create_task(load.read_a_property())]
+        callers += [group.create_task(load.read(0.1)) for _ in range(4)]
         callers += [group.create_task(load.upload()) for _ in range(3)]
         callers += [group.create_task(load.download(file)) for _ in range(DOWNLOADS)]
         callers += [group.create_task(load.run()) for _ in range(10)]
@@ -220,10 +250,11 @@ async def _roll(
                 await asyncio.sleep(0.5)
         load.stop()
     assert all(caller.done() for caller in callers)
-    return load.tally, time.monotonic() - began
+    return load, time.monotonic() - began
 
 
 EXPECTED = {
+    "read of a property",
     "read ok",
     "upload ok",
     "start 202",
@@ -239,12 +270,19 @@ EXPECTED = {
 async def test_nobody_but_endless_streams_notices_rolling_restarts(
     world: Any, nginx: str, ports: tuple[int, int, int], redis_url: str
 ) -> None:
-    tally, seconds = await _roll(world, nginx, ports, redis_url, rounds := 3)
+    load, seconds = await _roll(world, nginx, ports, redis_url, rounds := 3)
+    tally = load.tally
     print(f"{sum(tally.values())} requests in {seconds:.0f} s, 6 restarts: {dict(tally)}")
+    _, *whole_seconds, _ = load.reads
+    print(
+        f"{mean(whole_seconds):.0f} reads/s of the {READS_PER_SECOND} asked for,"
+        f" {min(whole_seconds)} to {max(whole_seconds)} in each second"
+    )
     failed = {what: count for what, count in tally.items() if count and what not in EXPECTED}
     assert not failed
     assert rounds <= tally["download broken off"] <= DOWNLOADS * 2 * rounds
     assert tally["listener came back"] >= rounds
     assert tally["operation succeeded"] == tally["start 202"] > 10
+    assert tally["read of a property"] > 1000
     assert tally["read ok"] > 100
     assert tally["upload ok"] > 5

@@ -6,17 +6,25 @@ import re
 import signal
 import sys
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-from prometheus_client import CollectorRegistry
+from aiohttp import web
 from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.merging import accumulated, families_of, merged, registry_of, snapshot
-from gateway.metrics import Metrics
+from gateway import admin, listener
+from gateway.app import Place
+from gateway.catalogue import ENDPOINTS
+from gateway.merging import Total, accumulated, part_of, read, snapshot
+from gateway.metrics import Metrics, Registry
+from gateway.settings import Address, load
+from gateway.supervisor import Worker
+from gateway.worker import framed
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="workers are POSIX")
 
@@ -128,12 +136,46 @@ async def _none_allows(world: Any, gateway: Any) -> bool:
 @posix
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 async def test_workers_end_when_their_supervisor_is_killed(world: Any, redis_url: str) -> None:
-    world.configure(workers=2, store=redis_url)
+    """Under load, and although somebody reads a stream that goes on and on."""
+    drained = {"drain_timeout: 10s": "drain_timeout: 1s"}
+    world.configure(drained, workers=2, store=redis_url)
     gateway = await world.serve()
     workers = _children(gateway.process.pid)
-    gateway.send(signal.SIGKILL)
-    await gateway.process.wait()
-    await world.eventually(lambda: _all_gone(workers))
+    file = world.simulator.engine.add_zero_file("slow.zeros", 2**20).id
+    world.simulator.faults.add("slow_body", path="filestore/file", seconds=120)
+    url = f"{gateway.url}/rest/serverengine/filestore/file/{file}"
+    tally, stop = Counter[str](), asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        callers = [group.create_task(_load(world, gateway, tally, stop)) for _ in range(4)]
+        async with world.session.get(url, headers=world.headers()) as download:
+            assert download.status == 200
+            gateway.send(signal.SIGKILL)
+            await gateway.process.wait()
+            # Long before the leash would be drawn: by themselves, because their orders have ended.
+            await world.eventually(lambda: _all_gone(workers), seconds=10)
+            with pytest.raises(aiohttp.ClientPayloadError):
+                await download.read()
+        stop.set()
+    assert all(caller.done() for caller in callers)
+    assert tally["200"] > 0
+
+
+@posix
+@pytest.mark.slow
+async def test_a_worker_that_misses_its_supervisors_end_is_ended(world: Any) -> None:
+    """Here its orders do not end, because somebody holds their other end."""
+    world.configure({"drain_timeout: 10s": "drain_timeout: 1s"})
+    gone = await asyncio.create_subprocess_exec("true")
+    await gone.wait()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "gateway.worker", str(gone.pid)), stdin=asyncio.subprocess.PIPE
+    )
+    assert process.stdin is not None
+    settings = load(world.config, known_endpoints=ENDPOINTS)
+    place = Place(Address("127.0.0.1", 0), world.folder / "admin.sock", shared=True)
+    process.stdin.write(framed((settings, place)))
+    async with asyncio.timeout(60):
+        assert await process.wait() == 1
 
 
 async def _all_gone(pids: list[int]) -> bool:
@@ -160,18 +202,18 @@ def _counted(*, teams: dict[str, int], reload_worked: bool = True) -> Metrics:
     metrics = Metrics()
     for team, count in teams.items():
         metrics.team_requests.labels(team, "2xx").inc(count)
-        metrics.request_seconds.labels("entity.list", "GET").observe(0.02, {"trace_id": team * 16})
+        metrics.request_seconds.labels("entity.list", "GET").observe(0.02, team * 16)
     metrics.cache_entries.set(sum(teams.values()))
     metrics.in_flight.set(1)
     metrics.last_reload_successful.set(reload_worked)
     return metrics
 
 
-def _sum(*parts: Metrics) -> CollectorRegistry:
-    return registry_of(merged(families_of(snapshot(part.registry)) for part in parts))
+def _sum(*parts: Metrics) -> Registry:
+    return Total().of(read(snapshot(part.registry))[1] for part in parts)
 
 
-def _value(registry: CollectorRegistry, name: str, **labels: str) -> float | None:
+def _value(registry: Registry, name: str, **labels: str) -> float | None:
     return registry.get_sample_value(name, labels)
 
 
@@ -199,7 +241,87 @@ def test_one_workers_metrics_come_out_as_they_went_in() -> None:
 
 
 def test_what_a_dead_worker_counted_stays_and_its_gauges_go() -> None:
-    dead = families_of(snapshot(_counted(teams={"a": 2}).registry))
-    rest = registry_of(merged([accumulated(dead)]))
+    total, gone = Total(), _counted(teams={"a": 2})
+    gone.jwks_age.labels("corporate").set(5)
+    total.of([part_of(gone.registry)])
+    rest = total.of([accumulated(_sum(gone))])
     assert _value(rest, "olgw_team_requests_total", team="a", code_class="2xx") == 2
     assert _value(rest, "olgw_requests_in_flight") is None
+    assert _value(rest, "olgw_jwks_age_seconds", issuer="corporate") is None
+
+
+def test_no_sum_falls_by_a_rounding_when_a_worker_dies() -> None:
+    """0.1 + 0.2 + 0.3 is more than 0.2 + 0.3 + 0.1, and whatever falls has begun anew."""
+    dead, *alive = (part_of(_took(seconds).registry) for seconds in (0.1, 0.2, 0.3))
+    before = _seconds(Total().of([dead, *alive]))
+    departed = accumulated(Total().of([dead]))
+    assert _seconds(Total().of([part_of(Metrics().registry), *alive, departed])) >= before > 0.5
+
+
+def _took(seconds: float) -> Metrics:
+    metrics = Metrics()
+    metrics.operation_seconds.labels("all_in_one", "a").observe(seconds)
+    return metrics
+
+
+def _seconds(registry: Registry) -> float:
+    labels = {"service": "all_in_one", "team": "a"}
+    return _value(registry, "olgw_operation_duration_seconds_sum", **labels) or 0.0
+
+
+class SlowWorker:
+    """Counts one request for each time it is asked, and keeps its first answer back."""
+
+    def __init__(self) -> None:
+        self.metrics = Metrics()
+        self.asked, self.may_answer = asyncio.Event(), asyncio.Event()
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.metrics.team_requests.labels("a", "2xx").inc()
+        content = snapshot(self.metrics.registry)
+        if not self.asked.is_set():
+            self.asked.set()
+            await self.may_answer.wait()
+        return web.Response(body=content)
+
+    @asynccontextmanager
+    async def known(self, path: Path) -> AsyncIterator[Worker]:
+        listening = await listener.listen(
+            self.answer, path, malformed=admin.refused, max_header_bytes=8192
+        )
+        process = await asyncio.create_subprocess_exec("sleep", "60")
+        try:
+            yield Worker(process, path)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+            await listening.stop()
+
+
+@posix
+async def test_an_answer_that_was_overtaken_does_not_count(tmp_path: Path) -> None:
+    slow = SlowWorker()
+    async with slow.known(tmp_path / "admin.sock") as worker, asyncio.TaskGroup() as group:
+        group.create_task(worker.collect())
+        await slow.asked.wait()
+        await worker.collect()
+        assert _requests(worker) == 2
+        slow.may_answer.set()
+    assert _requests(worker) == 2
+
+
+@posix
+async def test_an_answer_that_comes_after_its_worker_died_does_not_count(tmp_path: Path) -> None:
+    slow = SlowWorker()
+    async with slow.known(tmp_path / "admin.sock") as worker, asyncio.TaskGroup() as group:
+        group.create_task(worker.collect())
+        await slow.asked.wait()
+        worker.process.kill()
+        await worker.process.wait()
+        slow.may_answer.set()
+    assert worker.part == {}
+
+
+def _requests(worker: Worker) -> float | None:
+    return _value(Total().of([worker.part]), "olgw_team_requests_total", team="a", code_class="2xx")

@@ -17,7 +17,7 @@ FIVE_MISTAKES = """\
 version: 1
 public_url: https://print-api.example.com
 listen:
-  max_header: 1KiB
+  max_header: 512B
 upstream: {url: http://127.0.0.1:9340, conect_timeout: 3s}
 issuers:
   corporate: {issuer: https://id.example.com, audiences: []}
@@ -39,11 +39,11 @@ def test_five_mistakes_at_once_in_the_order_of_the_file(
         load_text(FIVE_MISTAKES)
     file = tmp_path / "gateway.yaml"
     assert str(caught.value).splitlines() == [
-        f"{file}:4:3: listen.max_header: must be from 8KiB to 256KiB",
+        f"{file}:4:3: listen.max_header: must be from 1KiB to 256KiB",
         f"{file}:5:40: upstream.conect_timeout: is not a known key; did you mean connect_timeout?",
         f"{file}:7:47: issuers.corporate.audiences: must not be empty",
         f"{file}:9:42: credentials.printing.password: "
-        "the environment variable that env names is not set",
+        "the environment variable named in env is not set",
         f"{file}:15:39: teams.billing.allow[0].endpoints[1]: matches no endpoint",
     ]
 
@@ -64,12 +64,12 @@ def test_a_missing_key_is_placed_at_what_lacks_it(load_text: Callable[[str], Set
 def test_a_key_given_twice_does_not_hide_other_mistakes(
     load_text: Callable[[str], Settings],
 ) -> None:
-    text = FIVE_MISTAKES.replace("  max_header: 1KiB\n", "  workers: 1\n  workers: 2\n")
+    text = FIVE_MISTAKES.replace("  max_header: 512B\n", "  workers: 1\n  workers: 2\n")
     with pytest.raises(InvalidSettings) as caught:
         load_text(text)
     twice = caught.value.mistakes[0]
-    assert (twice.line, twice.column, twice.path) == (5, 3, "listen")
-    assert twice.message == "a key is given twice here, first in line 4"
+    assert (twice.line, twice.column, twice.path) == (5, 3, "listen.workers")
+    assert twice.message == "is given twice, first in line 4"
     assert len(caught.value.mistakes) == 5
 
 
@@ -124,6 +124,12 @@ def test_defaults_are_those_of_the_contract(
         (("credentials", "printing", "encoding"), "latin-1", "latin-1"),
         (("issuers", "corporate", "issuer"), "http://localhost:1/x/", "http://localhost:1/x/"),
         (("issuers", "corporate", "issuer"), "http://[::1]:1", "http://[::1]:1"),
+        (("teams", "billing", "allow", 0, "endpoints"), ["*"], ("*",)),
+        (("teams", "billing", "pipelines"), ["inv*"], ("inv*",)),
+        (("upstream", "read_timeout"), "250ms", 0.25),
+        (("listen", "max_header"), "2KiB", 2048),
+        (("listen", "max_body"), "512B", 512),
+        (("cache", "properties", "max_size"), "1KiB", 1024),
     ],
 )
 def test_values_as_they_are_read(
@@ -133,6 +139,14 @@ def test_values_as_they_are_read(
     for step in path:
         at = getattr(at, step) if hasattr(at, str(step)) else at[step]
     assert at == read
+
+
+def test_names_may_have_capitals(load_with: Callable[..., Settings]) -> None:
+    pipeline = {"data_mapping": "a", "template": "b", "output_preset": "c"}
+    settings = load_with(
+        (("pipelines", "Invoice"), pipeline), (("teams", "billing", "pipelines"), ["Inv*"])
+    )
+    assert "Invoice" in settings.pipelines
 
 
 def test_addresses_networks_and_origins(load_with: Callable[..., Settings]) -> None:

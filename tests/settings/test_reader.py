@@ -118,7 +118,8 @@ def test_what_cannot_be_read_is_one_mistake(
         (b"a: !!binary aa", (1, 4), "tags (!) are not supported"),
         (b"1: a", (1, 1), "a key must be text"),
         (b"[a]: b", (1, 1), "a key must be text"),
-        (b"a: 1\na: 2", (2, 1), "a key is given twice here, first in line 1"),
+        (b"a: 1\na: 2", (2, 1), "is given twice, first in line 1"),
+        (b"a: {b, b}", (1, 8), "a key is given twice here, first in line 1"),
         (b'a: "\\ud800"', (1, 4), "surrogate"),
     ],
 )

@@ -181,6 +181,7 @@ def test_defaults_in_the_schema_are_as_they_are_written() -> None:
         "max_body": "2GiB",
         "max_header": "32KiB",
         "drain_timeout": "30s",
+        "express": True,
     }
     assert SCHEMA["properties"]["store"]["default"] == "sqlite:state/olgw.db"
 

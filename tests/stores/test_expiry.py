@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.stores import Add, Put, Store, open_store
+from gateway.stores import Put, Store, open_store
 from tests.support.redis_server import RedisServer
 
 Advance = Callable[[float], None]
@@ -32,8 +32,8 @@ async def test_a_key_is_gone_from_the_instant_it_expires(store: Store, advance: 
 async def test_an_expired_key_counts_as_absent(store: Store, advance: Advance) -> None:
     await store.put_many({"a": b"1", "b": b"1", "c": b"5"}, 10)
     advance(10)
-    assert not await store.swap("a", b"1", b"2", 10)
-    assert await store.swap("a", None, b"2", 10)
+    assert not await store.swap(b"1", Put("a", b"2", 10))
+    assert await store.swap(None, Put("a", b"2", 10))
     assert await store.put_if_absent("b", b"3", 10) is None
     assert await store.increment("c", 1, 10) == 1
     assert await store.get_many(["a", "b", "c"]) == [b"2", b"3", b"1"]
@@ -46,7 +46,7 @@ async def test_writing_starts_the_ttl_again(store: Store, advance: Advance, refr
     if refresh == "put":
         await store.put("a", b"2", 10)
     elif refresh == "swap":
-        await store.swap("a", b"1", b"2", 10)
+        await store.swap(b"1", Put("a", b"2", 10))
     else:
         await store.increment("a", 1, 10)
     advance(8)
@@ -57,35 +57,41 @@ async def test_a_refused_write_leaves_the_ttl(store: Store, advance: Advance) ->
     await store.put("a", b"1", 10)
     advance(8)
     assert await store.put_if_absent("a", b"2", 10) == b"1"
-    assert not await store.swap("a", b"2", b"3", 10)
+    assert not await store.swap(b"2", Put("a", b"3", 10))
     advance(2)
     assert await store.get("a") is None
 
 
-async def test_each_member_has_its_own_ttl(store: Store, advance: Advance) -> None:
-    await store.apply([Add("s", "short", 2, 5), Add("s", "long", 1, 20), Add("s", "new", 3, 5)])
+def _listed(key: str, score: float, ttl: float) -> Put:
+    return Put(key, key.encode(), ttl, listed="s", score=score)
+
+
+async def test_what_has_expired_is_in_no_list(store: Store, advance: Advance) -> None:
+    await store.apply([_listed("short", 2, 5), _listed("long", 1, 20), _listed("new", 3, 5)])
     advance(4)
-    await store.add("s", "new", 3, 20)
+    await store.apply([_listed("new", 3, 20)])
     advance(1)
-    assert await store.members("s", limit=9) == [("new", 3.0), ("long", 1.0)]
-    assert await store.members("s", limit=1, newest_first=False) == [("long", 1.0)]
+    assert await store.listed("s", limit=9) == [b"new", b"long"]
+    assert await store.listed("s", limit=1, newest_first=False) == [b"long"]
     assert await store.count("s") == 2
-    await store.add("s", "short", 4, 5)
+    await store.apply([_listed("short", 4, 5)])
     assert await store.count("s") == 3
     advance(20)
-    assert await store.members("s", limit=9) == []
+    assert await store.listed("s", limit=9) == []
     assert await store.count("s") == 0
 
 
-async def test_redis_expires_keys_and_members(redis_server: RedisServer, tmp_path: Path) -> None:
+async def test_redis_expires_keys_and_what_is_listed(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
     store = await open_store(redis_server.database(5), base=tmp_path)
-    await store.apply([Put("a", b"1", 0.03), Add("s", "long", 1, 60), Add("s", "short", 2, 0.03)])
+    await store.apply([Put("a", b"1", 0.03), _listed("long", 1, 60), _listed("short", 2, 0.03)])
     try:
         assert await store.count("s") == 2
         deadline = time.monotonic() + 2
         while await store.count("s") == 2 or await store.get("a"):
             assert time.monotonic() < deadline, "nothing expired"
             await asyncio.sleep(0.005)
-        assert await store.members("s", limit=9) == [("long", 1.0)]
+        assert await store.listed("s", limit=9) == [b"long"]
     finally:
         await store.close()

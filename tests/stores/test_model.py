@@ -10,20 +10,21 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from hypothesis.stateful import run_state_machine_as_test as run_machine
 
-from gateway.stores import Add, Change, Delete, Put, Remove, Store, open_store
+from gateway.stores import Change, Delete, Put, Store, open_store
 from tests.support.redis_server import RedisServer
 
 KEYS = st.sampled_from(["a", "b", "\udcff"])
 VALUES = st.sampled_from([b"", b"1", b"-7", b"\x00\xff"])
-MEMBERS = st.sampled_from(["m", "n", "o", "\U0001f600"])
+LISTS = st.none() | st.sampled_from(["s", "t"])
 SCORES = st.sampled_from([-1.5, 0.0, 1.0, 1e15])
 TTLS = st.sampled_from([5.0, 10.0])
+CHANGES = st.builds(Put, KEYS, VALUES, TTLS, LISTS, SCORES) | st.builds(Delete, KEYS)
 # Redis keeps its own time, which no test moves: there, everything lives longer than the test.
 LONG = 1000.0
 
 
 class StoreMachine(RuleBasedStateMachine):
-    """``model`` and ``sets`` hold what the store should hold, with the time each ends at."""
+    """``model`` holds the puts that the store should hold, with the time each ends at."""
 
     url = "memory:"
     moves_time = True
@@ -31,8 +32,7 @@ class StoreMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.time = 0.0
-        self.model: dict[str, tuple[bytes, float]] = {}
-        self.sets: dict[str, tuple[float, float]] = {}
+        self.model: dict[str, tuple[Put, float]] = {}
         self.folder = tempfile.TemporaryDirectory()
         self.runner = asyncio.Runner()
         self.store: Store | None = None
@@ -54,8 +54,8 @@ class StoreMachine(RuleBasedStateMachine):
         return self.store
 
     def held(self, key: str) -> bytes | None:
-        value, expires = self.model.get(key, (None, 0.0))
-        return value if expires > self.time else None
+        put, expires = self.model.get(key, (None, 0.0))
+        return put.value if put is not None and expires > self.time else None
 
     def until(self, ttl: float) -> float:
         return self.time + (ttl if self.moves_time else LONG)
@@ -68,21 +68,22 @@ class StoreMachine(RuleBasedStateMachine):
     def pass_time(self, seconds: float) -> None:
         self.time += seconds
 
+    def put(self, put: Put) -> None:
+        self.model[put.key] = (put, self.until(put.ttl))
+
     @rule(key=KEYS, value=VALUES, ttl=TTLS)
     def put_if_absent(self, key: str, value: bytes, ttl: float) -> None:
         held = self.held(key)
         assert self.runner.run(self.opened.put_if_absent(key, value, self.ttl(ttl))) == held
         if held is None:
-            self.model[key] = (value, self.until(ttl))
+            self.put(Put(key, value, ttl))
 
-    @rule(key=KEYS, expected=st.none() | VALUES, value=st.none() | VALUES, ttl=TTLS)
-    def swap(self, key: str, expected: bytes | None, value: bytes | None, ttl: float) -> None:
-        is_equal = self.held(key) == expected
-        assert self.runner.run(self.opened.swap(key, expected, value, self.ttl(ttl))) == is_equal
-        if is_equal and value is None:
-            self.model.pop(key, None)
-        elif is_equal and value is not None:
-            self.model[key] = (value, self.until(ttl))
+    @rule(expected=st.none() | VALUES, change=CHANGES)
+    def swap(self, expected: bytes | None, change: Change) -> None:
+        is_equal = self.held(change.key) == expected
+        assert self.runner.run(self.opened.swap(expected, self._lasting(change))) == is_equal
+        if is_equal:
+            self._apply_to_model(change)
 
     @rule(key=KEYS, by=st.integers(-5, 5), ttl=TTLS)
     def increment(self, key: str, by: int, ttl: float) -> None:
@@ -94,54 +95,42 @@ class StoreMachine(RuleBasedStateMachine):
             return
         total = int(held or b"0") + by
         assert self.runner.run(incrementing) == total
-        self.model[key] = (b"%d" % total, self.until(ttl))
+        self.put(Put(key, b"%d" % total, ttl))
 
-    @rule(
-        changes=st.lists(
-            st.builds(Put, KEYS, VALUES, TTLS)
-            | st.builds(Delete, KEYS)
-            | st.builds(Add, st.just("s"), MEMBERS, SCORES, TTLS)
-            | st.builds(Remove, st.just("s"), MEMBERS),
-            max_size=5,
-        )
-    )
+    @rule(changes=st.lists(CHANGES, max_size=5))
     def apply(self, changes: list[Change]) -> None:
         self.runner.run(self.opened.apply([self._lasting(change) for change in changes]))
         for change in changes:
             self._apply_to_model(change)
 
     def _lasting(self, change: Change) -> Change:
-        match change:
-            case Put(key, value, ttl):
-                return Put(key, value, self.ttl(ttl))
-            case Add(name, member, score, ttl):
-                return Add(name, member, score, self.ttl(ttl))
-        return change
+        return change if isinstance(change, Delete) else change._replace(ttl=self.ttl(change.ttl))
 
     def _apply_to_model(self, change: Change) -> None:
-        match change:
-            case Put(key, value, ttl):
-                self.model[key] = (value, self.until(ttl))
-            case Delete(key):
-                self.model.pop(key, None)
-            case Add(_, member, score, ttl):
-                self.sets[member] = (score, self.until(ttl))
-            case Remove(_, member):
-                self.sets.pop(member, None)
+        if isinstance(change, Delete):
+            self.model.pop(change.key, None)
+        else:
+            self.put(change)
 
     @rule(keys=st.lists(KEYS, max_size=3))
     def get_many(self, keys: list[str]) -> None:
         expected = [self.held(key) for key in keys]
         assert self.runner.run(self.opened.get_many(keys)) == expected
 
-    @rule(limit=st.integers(0, 5), newest_first=st.booleans(), minimum=st.none() | SCORES)
-    def members(self, limit: int, newest_first: bool, minimum: float | None) -> None:
-        live = [(m, score) for m, (score, expires) in self.sets.items() if expires > self.time]
-        kept = [pair for pair in live if minimum is None or pair[1] >= minimum]
-        kept.sort(key=lambda pair: (pair[1], pair[0]), reverse=newest_first)
-        found = self.opened.members("s", limit=limit, newest_first=newest_first, minimum=minimum)
-        assert self.runner.run(found) == kept[:limit]
-        assert self.runner.run(self.opened.count("s")) == len(live)
+    @rule(
+        name=st.sampled_from(["s", "t"]),
+        limit=st.integers(0, 5),
+        newest_first=st.booleans(),
+        minimum=st.none() | SCORES,
+    )
+    def listed(self, name: str, limit: int, newest_first: bool, minimum: float | None) -> None:
+        live = [put for put, expires in self.model.values() if expires > self.time]
+        live = [put for put in live if put.listed == name]
+        kept = [put for put in live if minimum is None or put.score >= minimum]
+        kept.sort(key=lambda put: (put.score, put.key), reverse=newest_first)
+        found = self.opened.listed(name, limit=limit, newest_first=newest_first, minimum=minimum)
+        assert self.runner.run(found) == [put.value for put in kept[:limit]]
+        assert self.runner.run(self.opened.count(name)) == len(live)
 
 
 SMALL = settings(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.problems import StoreUnavailable
-from gateway.stores import MAY_HAVE_MISSED, Store, StoreUnusable, open_store
+from gateway.stores import MAY_HAVE_MISSED, Put, Store, StoreUnusable, open_store
 from gateway.stores.redis import RedisStore
 from tests.support.redis_server import RedisServer
 
@@ -24,9 +24,9 @@ OPERATIONS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "get_many": lambda store: store.get_many(["a", "b"]),
     "put": lambda store: store.put("a", b"1", 60),
     "put_if_absent": lambda store: store.put_if_absent("a", b"1", 60),
-    "swap": lambda store: store.swap("a", None, b"1", 60),
+    "swap": lambda store: store.swap(None, Put("a", b"1", 60)),
     "increment": lambda store: store.increment("n", 1, 60),
-    "members": lambda store: store.members("s", limit=1),
+    "listed": lambda store: store.listed("s", limit=1),
     "count": lambda store: store.count("s"),
     "publish": lambda store: store.publish("c", b"1"),
     "ping": lambda store: store.ping(),
@@ -75,7 +75,7 @@ async def test_a_silent_redis_is_unavailable_within_a_second(
     await store.increment("n", 1, 60)
     own_redis_server.pause()
     started = time.monotonic()
-    operations = (store.get("a"), store.increment("n", 1, 60), store.members("s", limit=1))
+    operations = (store.get("a"), store.increment("n", 1, 60), store.listed("s", limit=1))
     outcomes = await asyncio.gather(*operations, return_exceptions=True)
     assert time.monotonic() - started < 1
     assert [type(outcome) for outcome in outcomes] == [StoreUnavailable] * 3

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,7 +14,7 @@ from yarl import URL
 from gateway.app import Gateway
 from gateway.catalogue import ENDPOINTS
 from gateway.settings import Settings, Sources, parse
-from gateway.simulator.issuer import Client, DemoIssuer
+from gateway.simulator.issuer import Client, DemoIssuer, SigningKey, new_key
 from gateway.simulator.options import Options, User
 from gateway.simulator.server import Simulator
 from gateway.wiring import Clock
@@ -75,6 +76,12 @@ def settings_of(text: str, environ: Mapping[str, str] | None = None) -> Settings
     return parse(text.encode(), folder / "test.yaml", sources, known_endpoints=ENDPOINTS)
 
 
+@cache
+def signing_keys() -> tuple[SigningKey, ...]:
+    """One set for all tests of a process: to make them takes longer than all else of a stage."""
+    return tuple(new_key(algorithm) for algorithm in ("RS256", "ES256"))
+
+
 @dataclass
 class Stage:
     """Use as ``async with``. ``replace`` maps texts of the configuration to others."""
@@ -90,7 +97,8 @@ class Stage:
         await self.simulator.start()
         self._stack.push_async_callback(self.simulator.stop)
         clients = {"robot": Client("robot-secret", {"groups": ["ol-billing"]})}
-        self.issuer = DemoIssuer(clients, audience="olconnect", now=self.clock.now)
+        self.issuer = DemoIssuer(clients, audience="olconnect", algorithms=(), now=self.clock.now)
+        self.issuer.keys = list(signing_keys())
         await self.issuer.start()
         self._stack.push_async_callback(self.issuer.stop)
         await self._open_gateway()
@@ -115,6 +123,7 @@ class Stage:
         return settings_of(self.text(**replace))
 
     def text(self, **replace: str) -> str:
+        """The configuration as a file would have it."""
         text = self.config.format(upstream=self.simulator.url, issuer=self.issuer.url)
         for old, new in {**self.replace, **replace}.items():
             assert old in text, f"{old!r} is not in the configuration"
@@ -134,6 +143,13 @@ class Stage:
 
     def caller(self, *groups: str, **claims: Any) -> "TestCaller":
         return TestCaller(self, self.token(*groups, **claims))
+
+    async def end_of(self, service: str, operation: str) -> None:
+        """Wait until an operation has ended at OL Connect, without the gateway's knowing."""
+        path = f"/workflow/{service}/getResult/{operation}"
+        account = {"Authorization": aiohttp.encode_basic_auth("svc-print", "print-pw")}
+        async with self.session.post(self.simulator.url + REST + path, headers=account) as response:
+            assert response.status == 200
 
     def requests(self, path: str = "") -> list[Any]:
         """What reached the simulator, logins left out, with ``path`` in its raw path."""

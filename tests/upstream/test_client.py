@@ -17,7 +17,8 @@ from gateway.problems import (
     UpstreamUnreachable,
 )
 from gateway.settings import Upstream as Settings
-from gateway.upstream.client import Call, Upstream, problem_of, sent_twice_at_most
+from gateway.upstream.call import Call
+from gateway.upstream.client import Upstream, problem_of, sent_twice_at_most
 from tests.support.peer import OK, Asked, Peer, open_peer, saying
 
 

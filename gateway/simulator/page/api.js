@@ -107,6 +107,8 @@ async function patiently(attempt) {
   }
 }
 
-/** A lost connection (fetch throws TypeError), or trouble behind the gateway. */
-const isPassing = (error) => error instanceof TypeError || error.status >= 502;
+/** A lost connection (fetch throws TypeError), trouble behind the gateway, or a start that goes on
+ *  although its connection was lost. */
+const isPassing = (error) =>
+  error instanceof TypeError || error.status >= 502 || error.code === "idempotency_in_progress";
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));

@@ -1,0 +1,270 @@
+"""Small requests to OL Connect without aiohttp's session: one write, and aiohttp's own protocol for
+the answer.
+
+What an answer may look like, and how its failures are called, is so the same as with the session.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from ssl import SSLContext
+from time import monotonic
+from typing import Unpack
+from urllib.parse import urlsplit
+
+from aiohttp import StreamReader
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.http_parser import RawResponseMessage
+from multidict import CIMultiDictProxy
+
+from gateway.inbound import ParserLimits
+from gateway.problems import UpstreamInvalidResponse, UpstreamTimeout, UpstreamUnreachable
+from gateway.settings import Upstream as UpstreamSettings
+from gateway.tasks import TaskSet
+from gateway.upstream.call import Call
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+# A crowd leaves many connections behind; these few are kept for the next request, the rest go soon.
+_KEPT_LINES = 8
+_SURPLUS_SECONDS = 1.0
+# What aiohttp's session sends no length with, if there is no body.
+_WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+
+
+class Line(ResponseHandler):
+    """One connection. Its read timeout is looked at when it may be over, not wound at each read."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, read_timeout: float, **limits: Unpack[ParserLimits]
+    ) -> None:
+        super().__init__(loop)
+        self.idle_since = 0.0
+        self._limits = limits
+        self._deadline: float | None = None
+        self._seconds = read_timeout
+        self._with_body: bool | None = None
+
+    def expect(self, *, with_body: bool) -> None:
+        """Get ready for one answer."""
+        if self._with_body is not with_body:
+            self._with_body = with_body
+            self.set_response_params(
+                skip_payload=not with_body,
+                read_until_eof=True,
+                auto_decompress=False,
+                read_timeout=self._seconds,
+                **self._limits,
+            )
+        self.start_timeout()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        if self._closed is not None:
+            self._closed.exception()  # whoever had to know was told; nobody else asks
+
+    def _reschedule_timeout(self) -> None:
+        self._deadline = self._loop.time() + self._seconds
+        if self._read_timeout_handle is None:
+            self._read_timeout_handle = self._loop.call_at(self._deadline, self._look)
+
+    def _drop_timeout(self) -> None:
+        self._deadline = None
+        if self.transport is None and self._read_timeout_handle is not None:
+            self._read_timeout_handle.cancel()
+            self._read_timeout_handle = None
+
+    def _look(self) -> None:
+        self._read_timeout_handle = None
+        if self._deadline is None:
+            return
+        if self._loop.time() < self._deadline:
+            self._read_timeout_handle = self._loop.call_at(self._deadline, self._look)
+        else:
+            self._on_read_timeout()
+
+
+class LineReply:
+    """A ``Reply``. ``release`` or ``close`` it, whatever becomes of it."""
+
+    __slots__ = ("_lines", "_message", "connection", "content")
+
+    def __init__(
+        self, lines: "Lines", line: Line, message: RawResponseMessage, content: StreamReader
+    ) -> None:
+        self._lines = lines
+        self._message = message
+        self.content = content
+        self.connection: _Held | None = _Held(line)
+
+    @property
+    def status(self) -> int:
+        return self._message.code
+
+    @property
+    def headers(self) -> CIMultiDictProxy[str]:
+        return self._message.headers
+
+    @property
+    def raw_headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        return self._message.raw_headers
+
+    @property
+    def content_length(self) -> int | None:
+        length = self._message.headers.get("Content-Length")
+        return None if length is None else int(length)
+
+    def release(self) -> None:
+        if self.connection is not None:
+            self._lines.take_back(self.connection.protocol)
+            self.connection = None
+
+    def close(self) -> None:
+        if self.connection is not None:
+            self.connection.protocol.close()
+            self.connection = None
+
+
+@dataclass(slots=True)
+class _Held:
+    protocol: Line
+
+
+class Lines:
+    """Connections that are open and idle, the last one used first.
+
+    ``close`` ends the idle ones. How many there may be at a time is the gate's to say.
+    """
+
+    def __init__(
+        self,
+        settings: UpstreamSettings,
+        ssl: SSLContext | bool | None,
+        *,
+        keepalive_seconds: float,
+        **limits: Unpack[ParserLimits],
+    ) -> None:
+        parts = urlsplit(settings.url)
+        assert parts.hostname is not None
+        self._host = parts.hostname
+        self._port = parts.port or _DEFAULT_PORTS[parts.scheme]
+        self._ssl = ssl if parts.scheme == "https" else None
+        self._authority = parts.netloc
+        self._connect_timeout = settings.connect_timeout
+        self._read_timeout = settings.read_timeout
+        self._keepalive_seconds = keepalive_seconds
+        self._limits = limits
+        self._tasks = TaskSet()
+        self._idle: deque[Line] = deque()  # the one that has been idle longest first
+        self._pruning: asyncio.TimerHandle | None = None
+
+    async def send(self, call: Call) -> LineReply:
+        """Raises UpstreamTimeout, UpstreamUnreachable, or what aiohttp's session would."""
+        line = self._idle_line()
+        if line is None:  # an idle one is empty, and so counts as false
+            line = await self._connected()
+        line.expect(with_body=call.method != "HEAD")
+        transport = line.transport
+        assert transport is not None
+        call.sent = True
+        try:
+            transport.write(self._written(call))
+            message, content = await line.read()
+            while 100 <= message.code < 200 and message.code != 101:
+                message, content = await line.read()
+        except HttpProcessingError as error:
+            line.close()
+            raise UpstreamInvalidResponse("OL Connect's answer is not HTTP.") from error
+        except BaseException:
+            line.close()
+            raise
+        return LineReply(self, line, message, content)
+
+    def take_back(self, line: Line) -> None:
+        if line.should_close or not line.is_connected():
+            line.close()
+            return
+        line.idle_since = monotonic()
+        self._idle.append(line)
+        if self._pruning is None:
+            self._prune_later()
+
+    def _prune_later(self) -> None:
+        seconds = min(self._keepalive_seconds, _SURPLUS_SECONDS)
+        self._pruning = asyncio.get_running_loop().call_later(seconds, self._prune)
+
+    def _prune(self) -> None:
+        """Close what nobody has needed for a while, also when nobody asks for anything."""
+        self._pruning = None
+        self._close_old()
+        if self._idle:
+            self._prune_later()
+
+    def _close_old(self) -> None:
+        now = monotonic()
+        while self._idle:
+            is_surplus = len(self._idle) > _KEPT_LINES
+            seconds = _SURPLUS_SECONDS if is_surplus else self._keepalive_seconds
+            if now - self._idle[0].idle_since < min(seconds, self._keepalive_seconds):
+                return
+            self._idle.popleft().close()
+
+    async def close(self) -> None:
+        await self._tasks.cancel()
+        if self._pruning is not None:
+            self._pruning.cancel()
+        for line in self._idle:
+            line.close()
+
+    def _idle_line(self) -> Line | None:
+        self._close_old()
+        while self._idle:
+            line = self._idle.pop()
+            if line.is_connected() and not line.should_close:
+                return line
+            line.close()
+        return None
+
+    async def _connected(self) -> Line:
+        # A task of its own: a line that was opened for somebody who has left serves the next.
+        task = self._tasks.start(self._connect(), name="connect")
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            task.add_done_callback(self._keep)
+            raise
+        return task.result()
+
+    def _keep(self, task: asyncio.Task[Line]) -> None:
+        if not task.cancelled() and task.exception() is None:
+            self.take_back(task.result())
+
+    async def _connect(self) -> Line:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._connect_timeout):
+                _, line = await loop.create_connection(
+                    lambda: Line(loop, self._read_timeout, **self._limits),
+                    self._host,
+                    self._port,
+                    ssl=self._ssl,
+                )
+        except TimeoutError as error:
+            raise UpstreamTimeout from error
+        except (OSError, ValueError) as error:
+            raise UpstreamUnreachable("No connection to OL Connect.") from error
+        return line
+
+    def _written(self, call: Call) -> bytes:
+        """The request as aiohttp's session writes it. Raises ValueError for a line break."""
+        written = [f"{call.method} {call.target} HTTP/1.1", f"Host: {self._authority}"]
+        written += [f"{name}: {value}" for name, value in call.headers]
+        body = call.body
+        assert not isinstance(body, AsyncIterator)
+        if body or call.method not in _WITHOUT_BODY:
+            written.append(f"Content-Length: {len(body or b'')}")
+        text = "\r\n".join(written)
+        if text.count("\n") != len(written) - 1 or text.count("\r") != len(written) - 1:
+            raise ValueError("a header line holds a line break")
+        return f"{text}\r\n\r\n".encode() + (body or b"")

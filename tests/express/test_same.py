@@ -1,0 +1,123 @@
+"""With an express lane and without: the same answers, calls upstream, counts, lines and records."""
+
+import asyncio
+import os
+from typing import Any
+
+import pytest
+
+from tests.express.conftest import Side
+from tests.express.corpus import HOSTILE, PLAIN, REST, Pieces, mixed
+from tests.support.wire import dial
+
+MIXED = int(os.environ.get("OLGW_EXPRESS_REQUESTS", "60"))
+_SEEDS = range(4)
+_PAUSE_SECONDS = 0.004
+_PATIENCE_SECONDS = 0.4
+_LAST = (
+    f"GET {REST}/authentication/version HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
+)
+_RESET = b"(reset)"
+_TIMES = {"duration_seconds", "upstream_seconds", "client", "request_id", "traceparent"}
+
+
+async def _answers(side: Side, pieces: Pieces, group: str) -> bytes:
+    """All that comes back on one connection."""
+    token = side.token(group)
+    forged = token[:-8] + "AAAAAAAA"
+    read = b""
+    async with dial(side.stage.gateway.public.port) as wire:
+        try:
+            for piece in (*pieces, _LAST):
+                sent = piece.replace(b"TOKEN", token.encode())
+                await wire.send(sent.replace(b"FORGED", forged.encode()))
+                await asyncio.sleep(_PAUSE_SECONDS)
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                while data := await wire.reader.read(65536):
+                    read += data
+        except TimeoutError:
+            read += b"(stays open)"
+        except ConnectionError:
+            read += _RESET
+    return side.plain(read)
+
+
+def _asked(side: Side) -> list[tuple[bytes, bytes]]:
+    return [(side.plain(asked.head), asked.body) for asked in side.peer.asked]
+
+
+def _counted(side: Side) -> dict[tuple[str, ...], float]:
+    counted = {}
+    for family in side.stage.gateway.metrics.registry.collect():
+        for sample in family.samples:
+            timed = (
+                sample.name.endswith(("_created", "_sum", "_bucket")) or "seconds" in sample.name
+            )
+            if not timed:
+                counted[sample.name, *map(str, sample.labels.items())] = sample.value
+    return counted
+
+
+def _logged(side: Side) -> list[dict[str, Any]]:
+    return [{key: line[key] for key in line.keys() - _TIMES} for line in side.log]
+
+
+async def _owned(side: Side) -> Any:
+    ledger = side.stage.gateway.ledger
+    return [await ledger.operations(team, limit=100) for team in ("billing", "operators")]
+
+
+async def _compare(sides: tuple[Side, Side], corpus: list[Pieces], group: str) -> None:
+    for pieces in corpus:
+        express, ordinary = await asyncio.gather(*(_answers(side, pieces, group) for side in sides))
+        # What a reset leaves of an answer that was sent before it is the system's to decide.
+        if not (express.endswith(_RESET) or ordinary.endswith(_RESET)):
+            assert express == ordinary, pieces
+        assert _asked(sides[0]) == _asked(sides[1]), pieces
+        assert _logged(sides[0]) == _logged(sides[1]), pieces
+        for side in sides:
+            side.peer.asked.clear()
+            side.log.clear()
+    assert _counted(sides[0]) == _counted(sides[1])
+    assert await _owned(sides[0]) == await _owned(sides[1])
+
+
+@pytest.mark.parametrize("group", ["ol-operators", "ol-billing"])
+async def test_plain_requests(sides: tuple[Side, Side], group: str) -> None:
+    await _compare(sides, PLAIN, group)
+
+
+async def test_hostile_requests(sides: tuple[Side, Side]) -> None:
+    await _compare(sides, HOSTILE, "ol-operators")
+
+
+@pytest.mark.parametrize("seed", _SEEDS)
+async def test_requests_put_together_at_random(sides: tuple[Side, Side], seed: int) -> None:
+    await _compare(sides, list(mixed(MIXED, seed)), "ol-operators")
+
+
+async def test_the_express_lane_is_used(sides: tuple[Side, Side], monkeypatch: Any) -> None:
+    """Or else there would be nothing to compare."""
+    taken = {"repeated": 0, "begun": 0}
+    observer = sides[0].stage.gateway._observer
+    repeat, begin = observer.repeat, observer.answer
+
+    def repeated(*args: Any) -> bytes | None:
+        said = repeat(*args)
+        taken["repeated"] += said is not None
+        return said
+
+    def begun(request: Any) -> Any:
+        taken["begun"] += request.complete is not None
+        return begin(request)
+
+    monkeypatch.setattr(observer, "repeat", repeated)
+    monkeypatch.setattr(observer, "answer", begun)
+    token = sides[0].token("ol-operators").encode()
+    async with dial(sides[0].stage.gateway.public.port) as wire:
+        for request, status in ((PLAIN[0][0], 200), (PLAIN[1][0], 401)):
+            for _ in range(4):
+                await wire.send(request.replace(b"TOKEN", token))
+                assert (await wire.answer()).status == status
+    # A miss, the first hit and the first refusal take the journey, the rest is known by then.
+    assert taken == {"begun": 3, "repeated": 5}

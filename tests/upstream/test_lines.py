@@ -1,0 +1,93 @@
+"""Connections for small requests: used again, told apart from broken ones, not kept for ever."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from gateway.inbound import ParserLimits
+from gateway.problems import UpstreamInvalidResponse, UpstreamUnreachable
+from gateway.settings import Upstream
+from gateway.upstream.call import Call
+from gateway.upstream.lines import Lines
+from tests.support.peer import Peer, open_peer, saying
+
+LIMITS = ParserLimits(max_line_size=8000, max_field_size=8000, max_headers=100)
+
+
+@pytest.fixture
+async def peer() -> AsyncIterator[Peer]:
+    async with open_peer() as peer:
+        yield peer
+
+
+@pytest.fixture
+async def lines(peer: Peer) -> AsyncIterator[Lines]:
+    settings = Upstream.model_validate({"url": peer.url, "read_timeout": "250ms"})
+    lines = Lines(settings, None, keepalive_seconds=0.1, **LIMITS)
+    yield lines
+    await lines.close()
+
+
+async def _asked(lines: Lines, method: str = "GET", body: bytes | None = None) -> Any:
+    reply = await lines.send(Call(method, "/a", body=body))
+    line = reply.connection.protocol if reply.connection else None
+    reply.release()
+    return reply, line
+
+
+async def test_a_connection_serves_again(lines: Lines, peer: Peer) -> None:
+    first, second = [(await _asked(lines, method))[1] for method in ("GET", "HEAD")]
+    assert first is second
+    assert peer.connections == 1
+
+
+async def test_bodies_are_framed(lines: Lines, peer: Peer) -> None:
+    await _asked(lines, "POST", b"abc")
+    await _asked(lines, "POST")
+    assert [asked.all("Content-Length") for asked in peer.asked] == [["3"], ["0"]]
+    assert peer.asked[0].body == b"abc"
+
+
+async def test_what_is_idle_is_closed_when_nobody_asks(
+    lines: Lines, peer: Peer, until: Any
+) -> None:
+    _, line = await _asked(lines)
+    assert line.is_connected()
+    await until(lambda: not line.is_connected())
+    assert (await _asked(lines))[0].status == 200
+    assert peer.connections == 2
+
+
+async def test_a_connection_with_more_than_its_answer_is_not_used_again(
+    lines: Lines, peer: Peer
+) -> None:
+    ok = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    peer.script = saying(ok + ok)
+    _, line = await _asked(lines)
+    await asyncio.sleep(0.01)
+    assert (await _asked(lines))[1] is not line
+
+
+async def test_failures_have_names(lines: Lines, peer: Peer) -> None:
+    peer.script = saying(b"SMTP ready\r\n\r\n")
+    with pytest.raises(UpstreamInvalidResponse):
+        await lines.send(Call("GET", "/a"))
+
+    async def silent(_: object) -> None:
+        await asyncio.sleep(5)
+
+    peer.script = silent
+    with pytest.raises(TimeoutError):
+        await lines.send(Call("GET", "/a"))
+    with pytest.raises(ValueError, match="line break"):
+        await lines.send(Call("GET", "/a", headers=[("a", "b\r\nc: d")]))
+
+
+async def test_nobody_there() -> None:
+    settings = Upstream.model_validate({"url": "http://127.0.0.1:1"})
+    lines = Lines(settings, None, keepalive_seconds=1, **LIMITS)
+    with pytest.raises(UpstreamUnreachable):
+        await lines.send(Call("GET", "/a"))
+    await lines.close()
