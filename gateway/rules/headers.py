@@ -71,6 +71,8 @@ _SINGLE = frozenset(
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _SPLITTING = re.compile(rb"[\r\n\0]")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+# Names in any of their real forms, underscores of container networks included; IPv6 in brackets.
+_HOST = re.compile(rb"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 _FILENAME = re.compile(
     r";[ \t]*filename[ \t]*=[ \t]*(?:\"(?P<quoted>(?:[^\"\\]|\\.)*+)\"|(?P<token>[^;\"]*))",
     re.IGNORECASE | re.ASCII,
@@ -173,15 +175,20 @@ def _ascii(text: str) -> str:
 
 
 def duplicates(raw_headers: RawHeaders) -> None:
-    """Raise MalformedRequest where a field that can have one value only comes twice."""
+    """Raise MalformedRequest where a field that can have one value only comes twice.
+
+    And where Host is none (RFC 9112 section 3.2).
+    """
     seen: set[bytes] = set()
-    for name, _ in raw_headers:
+    for name, value in raw_headers:
         lowered = name.lower()
         if lowered not in _SINGLE:
             continue
         if lowered in seen:
             parameter = lowered.decode("ascii")
             raise MalformedRequest("A header field was sent more than once.", parameter=parameter)
+        if lowered == b"host" and not _HOST.fullmatch(value):
+            raise MalformedRequest("The Host field names no host.", parameter="host")
         seen.add(lowered)
 
 

@@ -104,9 +104,9 @@ class Upstream:
     async def open(self, call: Call) -> Reply:
         """As ``send``, for those who ``end`` the answer themselves."""
         response = await self._judged(call)
-        if response.status == 101:
+        if (fault := _fault_of(response)) is not None:
             response.close()
-            raise UpstreamInvalidResponse("OL Connect changed the protocol unasked.")
+            raise UpstreamInvalidResponse(fault)
         return response
 
     def end(self, response: Reply) -> None:
@@ -187,6 +187,18 @@ class Upstream:
             if len(body) > limit:
                 raise UpstreamInvalidResponse("OL Connect's answer is larger than can be checked.")
         return bytes(body)
+
+
+def _fault_of(response: Reply) -> str | None:
+    """Why it must not pass, although aiohttp takes it for an answer."""
+    if response.status == 101:
+        return "OL Connect changed the protocol unasked."
+    if not 200 <= response.status <= 599:
+        return "OL Connect's answer has no status that there is."
+    # No other was asked for (RFC 9110 section 10.1.4), and aiohttp undoes none.
+    if response.headers.get("Transfer-Encoding", "chunked").lower() != "chunked":
+        return "OL Connect's answer is coded in a way nobody asked for."
+    return None
 
 
 @contextmanager

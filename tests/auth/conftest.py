@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -94,8 +95,10 @@ class Side:
 
     async def refusal(self, token: str) -> str:
         """The code with which the token is refused; fails if it is accepted."""
+        began = time.thread_time()
         with pytest.raises(Problem) as refused:
             await self.authenticator.identify(token)
+        assert time.thread_time() - began < 1.0
         assert not token or token not in refused.value.detail
         return refused.value.code
 

@@ -20,7 +20,18 @@ P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 NOT_IN_THE_LIST: list[Any] = [
     *("none", "None", "NONE", "nOnE", "none ", " none", "none\t", "nonE"),
     *(None, 1, True, [], ["RS256"], {}, {"alg": "RS256"}, ""),
-    *("rs256", "Rs256", "es256", "RS256 ", "RS1", "XX999", "RSA-OAEP", "dir", "A256KW"),
+    *(
+        "rs256",
+        "Rs256",
+        "es256",
+        "RS256 ",
+        "RS1",
+        "XX999",
+        "PBES2-HS256+A128KW",
+        "RSA-OAEP",
+        "dir",
+        "A256KW",
+    ),
     *("HS256", "HS384", "HS512", "RS384", "PS384", "ES384", "ES512", "ES256K", "ES521", "Ed25519"),
 ]
 

@@ -1,6 +1,7 @@
 """Tokens whose form is wrong: all refused as malformed, at once, and nobody is asked."""
 
 import json
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,10 @@ def good(forge: Any) -> str:
 
 def parts(forge: Any) -> list[str]:
     return good(forge).split(".")
+
+
+def forge_header(forge: Any, **parameters: Any) -> str:
+    return str(forge.token(forge.header(**parameters)).split(".")[0])
 
 
 def payload_with(forge: Any, text: str) -> bytes:
@@ -53,6 +58,31 @@ OUTER_FORM: dict[str, Case] = {
     ),
     "too long, signed": lambda forge: forge.token(payload=forge.claims(x="x" * 48_000)),
     "300 KB": lambda forge: "a" * 300_000,
+    "general JSON": lambda forge: json.dumps(
+        {
+            "payload": parts(forge)[1],
+            "signatures": [{"protected": parts(forge)[0], "signature": parts(forge)[2]}],
+        }
+    ),
+    "payload not encoded": lambda forge: "{}.{}.{}".format(
+        forge_header(forge, b64=False, crit=["b64"]), json.dumps(forge.claims()), parts(forge)[2]
+    ),
+    "payload detached": lambda forge: "{}..{}".format(
+        forge_header(forge, b64=False, crit=["b64"]), parts(forge)[2]
+    ),
+    "encrypted, RSA-OAEP": lambda forge: (
+        forge.token({"alg": "RSA-OAEP", "enc": "A256GCM"}) + ".a.b"
+    ),
+    "encrypted, two milliard rounds": lambda forge: (
+        forge.token(
+            {"alg": "PBES2-HS256+A128KW", "enc": "A128GCM", "p2c": 2**31 - 1, "p2s": "AAAA"}
+        )
+        + ".a.b"
+    ),
+    "encrypted, a bomb": lambda forge: (
+        forge.token({"alg": "dir", "enc": "A128GCM", "zip": "DEF"}, zlib.compress(bytes(5_000_000)))
+        + ".a.b"
+    ),
     "encrypted, dir": lambda forge: forge.token({"alg": "dir", "enc": "A128GCM"}) + ".a.b",
 }
 
@@ -60,6 +90,11 @@ CONTENT: dict[str, Case] = {
     "header a list": lambda forge: forge.token(b"[]"),
     "header a text": lambda forge: forge.token(b'"alg"'),
     "header null": lambda forge: forge.token(b"null"),
+    "header with a BOM": lambda forge: forge.token(
+        b"\xef\xbb\xbf" + json.dumps(forge.header()).encode()
+    ),
+    "header in UTF-16": lambda forge: forge.token(json.dumps(forge.header()).encode("utf-16")),
+    "header with a NUL": lambda forge: forge.token(json.dumps(forge.header()).encode() + b"\0"),
     "header truncated": lambda forge: forge.token(b'{"alg":"RS256"'),
     "payload a list": lambda forge: forge.token(payload=b"[]"),
     "payload a number": lambda forge: forge.token(payload=b"1"),

@@ -1,12 +1,19 @@
 """Header parameters other than alg: which are refused, and that none leads us anywhere."""
 
+import base64
 import json
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, cast
 
 import pytest
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
-from gateway.simulator.issuer import new_key
+from gateway.simulator.issuer import SigningKey, new_key
 
 WRONG_KIDS = {
     "traversal": "../../../../dev/null",
@@ -83,13 +90,25 @@ async def test_no_address_in_a_token_is_followed(known_kid: bool, forge: Any, si
     assert hits == []
 
 
+def _certificate(key: SigningKey) -> str:
+    """Its own, as base64 of DER."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "id.example.com")])
+    day = datetime(2026, 1, 1, tzinfo=UTC)
+    private = cast(rsa.RSAPrivateKey, key.private)
+    certificate = (
+        x509.CertificateBuilder(name, name, private.public_key(), 1, day, day.replace(2046))
+    ).sign(private, SHA256())
+    return base64.b64encode(certificate.public_bytes(Encoding.DER)).decode()
+
+
 @pytest.mark.parametrize("known_kid", [True, False])
 async def test_keys_in_a_token_are_not_used(known_kid: bool, forge: Any, side: Any) -> None:
     stranger = new_key("RS256")
     kid = forge.key().kid if known_kid else stranger.kid
     jwk = stranger.public_jwk() | {"kid": kid}
     symmetric = {"kty": "oct", "k": "c2VjcmV0", "kid": kid}
-    for extra in ({"jwk": jwk}, {"jwk": symmetric}, {"x5c": ["MIIB"]}, {"jwks": {"keys": [jwk]}}):
+    certificates = {"x5c": [_certificate(stranger)]}
+    for extra in ({"jwk": jwk}, {"jwk": symmetric}, certificates, {"jwks": {"keys": [jwk]}}):
         token = forge.token(forge.header(kid=kid, **extra), key=stranger)
         assert await side.refusal(token) in ("token_signature", "token_key_unknown")
 
@@ -132,7 +151,18 @@ async def test_accepted_types(kind: str, forge: Any, side: Any) -> None:
 
 REFUSED_TYPES: list[Any] = [
     *("dpop+jwt", "logout+jwt", "secevent+jwt", "oauth-authz-req+jwt"),
-    *("token-introspection+jwt", "JOSE", "", "application/", "JWT ", None, 1, ["JWT"]),
+    *(
+        "token-introspection+jwt",
+        "application/dpop+jwt",
+        "rt+jwt",
+        "JOSE",
+        "",
+        "application/",
+        "JWT ",
+        None,
+        1,
+        ["JWT"],
+    ),
 ]
 
 

@@ -59,5 +59,8 @@ async def test_a_cold_start_without_an_issuer_is_503_and_recovers() -> None:
         reply = await caller.get("/entity/datasets")
         assert (reply.status, reply.code) == (503, "issuer_unavailable")
         assert not stage.requests()
+        for path, status in (("/livez", 200), ("/readyz", 503)):
+            async with stage.session.get(stage.admin_url + path) as response:
+                assert response.status == status
         stage.keys.fault = NONE
         await recovers(lambda: caller.get("/entity/datasets"))

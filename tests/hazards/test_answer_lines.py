@@ -48,6 +48,22 @@ async def test_what_is_the_upstreams_own_stays_there(peered: Stage, peer: Peer) 
     }
 
 
+async def test_trailers_of_the_upstreams_do_not_become_header_lines(
+    peered: Stage, peer: Peer
+) -> None:
+    """RFC 9112 section 7.1.2."""
+    chunks = b"2\r\nok\r\n0\r\nLink: <http://evil.test/>; rel=x\r\nSet-Cookie: a=b\r\n\r\n"
+    peer.script = saying(said("Transfer-Encoding: chunked", "Trailer: Link", body=chunks))
+    async with dial(peered.gateway.public.port) as wire:
+        token = peered.token("ol-operators")
+        await wire.send(head("GET", f"/rest/serverengine{FILE}", token=token))
+        answer = await wire.answer()  # it asserts that no trailer follows
+        assert (answer.status, answer.body) == (200, b"ok")
+        assert answer.all("Link") == answer.all("Trailer") == answer.all("Set-Cookie") == []
+        await wire.send(head("GET", f"/rest/serverengine{FILE}", token=token))
+        assert (await wire.answer()).body == b"ok"
+
+
 async def test_a_file_name_in_latin_1_survives(peered: Stage, peer: Peer) -> None:
     """Pitfall P9: aiohttp loses the byte on the way through."""
     said = b'HTTP/1.1 200 OK\r\nContent-Disposition: attachment; filename="Z\xfcrich.pdf"\r\n'

@@ -22,6 +22,18 @@ BROKEN_HEADS = {
     "HTTP/2": b"HTTP/2 200\r\nContent-Length: 0\r\n\r\n",
     "two lengths": said("Content-Length: 2", "Content-Length: 3", body=b"abc"),
     "a list of lengths": said("Content-Length: 2, 3", body=b"abc"),
+    "two equal lengths": said("Content-Length: 2", "Content-Length: 2", body=b"ab"),
+    "a signed length": said("Content-Length: +2", body=b"ab"),
+    "another coding": said("Transfer-Encoding: gzip, chunked", body=b"2\r\nab\r\n0\r\n\r\n"),
+    "a look-alike of chunked": said("Transfer-Encoding: xchunked", body=b"ab"),
+    "identity": said("Transfer-Encoding: identity", "Content-Length: 2", body=b"ab"),
+    "204 with a body": said("Content-Length: 2", status="204 No Content", body=b"ab"),
+    "204 in chunks": said(
+        "Transfer-Encoding: chunked", status="204 No", body=b"2\r\nab\r\n0\r\n\r\n"
+    ),
+    "304 with a body": said("Content-Length: 2", status="304 Not Modified", body=b"ab"),
+    "a status below 100": said("Content-Length: 2", status="099 No", body=b"ab"),
+    "a status above 599": said("Content-Length: 2", status="600 No", body=b"ab"),
     "a negative length": said("Content-Length: -2", body=b"abc"),
     "no number for a length": said("Content-Length: x", body=b"abc"),
     "a bad chunk": said("Transfer-Encoding: chunked", body=b"zz\r\nab\r\n0\r\n\r\n"),
@@ -89,7 +101,8 @@ async def test_folded_lines_do_not_pass_as_they_are(
 
 async def test_early_hints_do_not_pass_and_the_answer_does(peered: Stage, peer: Peer) -> None:
     hints = f"HTTP/1.1 103 Early Hints\r\nLink: <{peer.url}/internal>; rel=preload\r\n\r\n"
-    peer.script = saying(b"HTTP/1.1 100 Continue\r\n\r\n" + hints.encode() + OK)
+    more = b"HTTP/1.1 102 Processing\r\n\r\n" * 50
+    peer.script = saying(b"HTTP/1.1 100 Continue\r\n\r\n" + hints.encode() + more + OK)
     async with dial(peered.gateway.public.port) as wire:
         token = peered.token("ol-operators")
         await wire.send(head("GET", f"/rest/serverengine{VERSION}", token=token))
@@ -219,6 +232,20 @@ async def test_bytes_after_an_answer_are_no_answer_to_the_next(peered: Stage, pe
     for _ in range(3):
         reply = await caller.get(VERSION)
         assert reply.text != "poison"
+
+
+async def test_a_body_in_answer_to_head_is_no_answer_to_the_next(peered: Stage, peer: Peer) -> None:
+    async def script(asked: Asked) -> None:
+        poison = said("Content-Length: 6", body=b"poison")
+        asked.writer.write(said(f"Content-Length: {len(poison)}", body=poison))
+
+    caller = peered.caller("ol-operators")
+    for _ in range(3):
+        peer.script = script
+        reply = await caller("HEAD", VERSION)
+        assert (reply.status in (200, 502), reply.body) == (True, b"")
+        peer.script = saying(OK)
+        assert (await caller.get(VERSION)).text == "ok"
 
 
 async def test_slow_upstream_is_504_and_says_so(peer: Peer) -> None:

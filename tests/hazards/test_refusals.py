@@ -1,5 +1,7 @@
 """Who is refused, in which order, and what he is told: no more than he may know (attacks 1)."""
 
+from typing import Any
+
 import pytest
 
 from tests.support.stage import Stage
@@ -15,6 +17,7 @@ CREDENTIALS = {
     "the upstream's user": ("Authorization: Basic c3ZjLXByaW50OnByaW50LXB3",),
     "a token of the upstream's": ("auth_token: peer-token-1",),
     "in the query": (),
+    "in a form": ("Content-Type: application/x-www-form-urlencoded", "Content-Length: {length}"),
     "a cookie": ("Cookie: access_token={token}",),
     "another header": ("X-Access-Token: {token}",),
     "for a proxy": ("Proxy-Authorization: Bearer {token}",),
@@ -29,15 +32,22 @@ CREDENTIALS = {
 }
 
 
+NOTHING_SHOWN = ("none", "in the query", "in a form", "a cookie", "another header", "for a proxy")
+
+
 @pytest.mark.parametrize("kind", CREDENTIALS)
 async def test_whoever_shows_no_good_token_is_refused_and_hears_nothing_of_it(
     stage: Stage, kind: str
 ) -> None:
     token = stage.token()
     target = VERSION + (f"?access_token={token}" if kind == "in the query" else "")
-    lines = [line.replace("{token}", token) for line in CREDENTIALS[kind]]
+    form = f"access_token={token}" if kind == "in a form" else ""
+    lines = [
+        line.replace("{token}", token).replace("{length}", str(len(form)))
+        for line in CREDENTIALS[kind]
+    ]
     async with dial(stage.gateway.public.port) as wire:
-        await wire.send(head("GET", target, *lines))
+        await wire.send(head("POST" if form else "GET", target, *lines), form.encode())
         answer = await wire.answer()
     assert answer.status in (400, 401)
     assert answer.code is not None
@@ -45,12 +55,59 @@ async def test_whoever_shows_no_good_token_is_refused_and_hears_nothing_of_it(
         challenge = answer.one("WWW-Authenticate") or ""
         assert challenge.startswith("Bearer ")
         assert "resource_metadata=" in challenge
-        sent_nothing = kind in ("none", "in the query", "a cookie", "another header", "for a proxy")
+        sent_nothing = kind in NOTHING_SHOWN
         if sent_nothing:
             assert answer.code == "token_missing"
             assert "error=" not in challenge
     assert token[-40:].encode() not in answer.head + answer.body
     assert b"print-pw" not in answer.body
+    assert stage.requests() == []
+
+
+async def test_a_token_with_hundreds_of_groups_is_let_in(stage: Stage) -> None:
+    """Pitfall P7: such tokens are real, and longer than what aiohttp lets a header line be."""
+    groups = ["ol-billing", *(f"a-group-of-many-{number}" for number in range(500))]
+    token = stage.token(*groups)
+    assert 8190 < len(token) < 16 * 1024
+    for line in (f"Authorization: Bearer {token}", f"auth_token: {token}"):
+        async with dial(stage.gateway.public.port) as wire:
+            await wire.send(head("GET", VERSION, line))
+            assert (await wire.answer()).status == 200
+
+
+MEMBERSHIPS: dict[str, Any] = {
+    "absent": None,
+    "empty": [],
+    "an empty text": "",
+    "unknown": ["ol-nobody"],
+    "in capitals": ["OL-BILLING"],
+    "with a blank": [" ol-billing", "ol-billing "],
+    "with a NUL": ["ol-billing\0", "\0ol-billing"],
+    "joined": ["ol-billing,ol-operators", "ol-billing ol-operators"],
+    "a joined text": "ol-billing ol-operators",
+    "look-alikes": ["ol-b\u0456lling", "ol\u2010billing"],
+    "fullwidth": ["\uff4f\uff4c\uff0d\uff42\uff49\uff4c\uff4c\uff49\uff4e\uff47"],
+    "a star": ["*", "ol-*", ".*"],
+    "a path": ["../ol-billing", "/ol-billing", "%6fl-billing"],
+    "lines": ["x\r\nol-billing"],
+    "numbers": [1, 0, True, None, 1.5],
+    "nested": [["ol-billing"], {"ol-billing": True}],
+    "an object": {"ol-billing": True},
+    "a number": 1,
+    "true": True,
+    "the team's name": ["billing", "operators"],
+    "hundreds": [f"g{number}" for number in range(800)],
+}
+
+
+@pytest.mark.parametrize("kind", MEMBERSHIPS)
+async def test_an_odd_membership_is_none_and_leads_to_no_team(stage: Stage, kind: str) -> None:
+    token = stage.issuer.mint(groups=MEMBERSHIPS[kind])
+    for line in ("", "OL-Team: billing"):
+        async with dial(stage.gateway.public.port) as wire:
+            await wire.send(head("GET", VERSION, *([line] if line else []), token=token))
+            answer = await wire.answer()
+        assert (answer.status, answer.code) == (403, "no_team")
     assert stage.requests() == []
 
 

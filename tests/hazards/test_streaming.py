@@ -101,6 +101,16 @@ async def test_a_head_that_dawdles_is_cut(monkeypatch: pytest.MonkeyPatch) -> No
         assert wire.reader.at_eof()
 
 
+async def test_an_idle_connection_is_closed_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pitfall P25: aiohttp would keep it for an hour."""
+    monkeypatch.setattr("gateway.listener._KEEPALIVE_SECONDS", 0.2)
+    async with Stage() as stage, dial(stage.gateway.public.port) as wire:
+        for _ in range(2):
+            await wire.send(head("GET", "/docs"))
+            assert (await wire.answer()).status == 200
+        assert await wire.rest() == b""
+
+
 @pytest.mark.parametrize("path", [UPLOAD, f"{P}/entity/find"], ids=["streamed", "read"])
 async def test_a_body_that_dawdles_is_given_up(
     monkeypatch: pytest.MonkeyPatch, stage: Stage, path: str

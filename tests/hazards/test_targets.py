@@ -29,6 +29,37 @@ async def test_a_problem_of_an_absolute_form_has_the_form_of_its_face(stage: Sta
     assert b'"error"' in answer.body
 
 
+HOSTS = (
+    *("", " ", "a b", "a,b", "a@b", "user:pw@a", "a/b", "a?b", "a#b", "a\\b", "a%20b", "a;b", "é"),
+    *("a:b", "a:1:2", "a:-1", "a:999999", "[::1", "::1", "[::1]a", "[g]", "<script>", '"a"'),
+)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+async def test_a_host_that_is_none_is_refused(stage: Stage, host: str) -> None:
+    """RFC 9112 section 3.2, whatever the target says."""
+    for target in ("/rest/serverengine/entity", "http://gateway.test/rest/serverengine/entity"):
+        token = f"Authorization: Bearer {stage.token()}"
+        request = f"GET {target} HTTP/1.1\r\nHost: {host}\r\n{token}\r\n\r\n"
+        async with dial(stage.gateway.public.port) as wire:
+            await wire.send(request.encode("latin-1"))
+            answer = await wire.answer()
+        assert (answer.status, answer.code) == (400, "malformed_request")
+    assert stage.requests() == []
+
+
+@pytest.mark.parametrize(
+    "host", ["gateway.test", "GATEWAY.test:80", "127.0.0.1:8080", "[::1]:443", "my_host", "a:"]
+)
+async def test_a_host_that_is_one_is_served_whatever_it_is(stage: Stage, host: str) -> None:
+    """Callers know the gateway by many names; what links lead to is configured (pitfall P11)."""
+    async with dial(stage.gateway.public.port) as wire:
+        token = f"Authorization: Bearer {stage.token()}"
+        target = "/rest/serverengine/entity"
+        await wire.send(f"GET {target} HTTP/1.1\r\nHost: {host}\r\n{token}\r\n\r\n".encode())
+        assert (await wire.answer()).status == 200
+
+
 @pytest.mark.parametrize("method", ["TRACE", "DELETE", "PATCH", "PROPFIND", "OPTIONS", "PUT"])
 async def test_methods_an_endpoint_does_not_have_go_nowhere(stage: Stage, method: str) -> None:
     """Pitfall P12."""
