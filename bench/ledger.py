@@ -25,7 +25,7 @@ ROUNDS = 3_000
 TEAMS = 10
 _RUNNING = 100
 _AT_ONCE = 5_000
-_EXPIRY_SECONDS = 30.0
+EXPIRY_SECONDS = 30.0
 _BEGAN = 1_700_000_000.0
 
 
@@ -179,7 +179,7 @@ async def expire(cases: Sequence[Case]) -> None:
     case = cases[-1]
     before = _rows(case.path)
     case.clock[0] += 40 * 86_400
-    until = time.perf_counter() + _EXPIRY_SECONDS
+    until = time.perf_counter() + EXPIRY_SECONDS
     waits: list[list[float]] = [[] for _ in cases]
     while time.perf_counter() < until:
         for each, taken in zip(cases, waits, strict=True):
@@ -189,7 +189,7 @@ async def expire(cases: Sequence[Case]) -> None:
         await asyncio.sleep(0.001)
     gone = before + len(waits[-1]) - _rows(case.path)
     cuts = [quantiles(taken, n=1000) for taken in waits]
-    print(f"{gone:,} of {before:,} rows expired and gone in {_EXPIRY_SECONDS:.0f} s, meanwhile:")
+    print(f"{gone:,} of {before:,} rows expired and gone in {EXPIRY_SECONDS:.0f} s, meanwhile:")
     print(_line("begin one", [(cut[499], cut[989]) for cut in cuts]))
     longest = [(cut[998], max(taken)) for cut, taken in zip(cuts, waits, strict=True)]
     print(_line("  one in a thousand, longest", longest))

@@ -17,11 +17,13 @@ from typing import Any, cast
 from gateway.attempts import Answer, Attempts
 from gateway.connect import Connect
 from gateway.ledger import Ledger
+from gateway.limits import Limiter
 from gateway.model import Status
 from gateway.operation import Operation
 from gateway.recovery import Recovery
 from gateway.rules.links import Origins
 from gateway.run import run
+from gateway.settings import Limits
 from gateway.starts import Start, Starts
 from gateway.stores import Store
 from gateway.stores.sqlite import SqliteStore
@@ -31,7 +33,12 @@ from gateway.upstream.call import Call
 STARTS = 640
 ROUNDS = 25
 AT_ONCE = (1, 64)
+_NO_LIMITS = Limits()
 _CALL = Call("POST", "/workflow/datamining/4/1")
+
+
+async def _look(operation: Operation) -> None:
+    """There are no limits for which operations would be asked about."""
 
 
 class Accepting:
@@ -64,6 +71,7 @@ class Gateway:
         self.starts = Starts(
             store=store,
             ledger=self.ledger,
+            limiter=Limiter(store, self.ledger, time.time, _look),
             connect=connect,
             recovery=recovery,
             origins=Origins("http://127.0.0.1:8080", "http://127.0.0.1:9340"),
@@ -80,7 +88,7 @@ class Gateway:
 
     async def begin(self, operation: Operation) -> None:
         """All of a start but the way to OL Connect and back."""
-        await self.starts.begin(Start(operation, _CALL))
+        await self.starts.begin(Start(operation, _CALL), _NO_LIMITS)
 
 
 def operation(number: int) -> Operation:

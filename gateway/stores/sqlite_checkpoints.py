@@ -49,18 +49,22 @@ class Checkpoints:
         self._transactions += 1
         if self._is_due:
             self._is_due = False
-            _move(connection)
+            with contextlib.suppress(sqlite3.Error):
+                _move(connection)
 
     def _main(self) -> None:
         done = 0
         with contextlib.closing(sqlite3.connect(self._path, isolation_level=None)) as connection:
             descriptor = _descriptor(self._path)
             while not self._end.wait(self._seconds):
-                if self._transactions != done:
-                    done = self._transactions
-                    self.is_moving = True
+                if self._transactions == done:
+                    continue
+                done = self._transactions
+                self.is_moving = True
+                # What is wrong with file or disk, those who use the store meet, and report it.
+                with contextlib.suppress(sqlite3.Error, OSError):
                     self._is_due = self._move_all(connection, descriptor) > self._long_log_pages
-                    self.is_moving = False
+                self.is_moving = False
 
     def _move_all(self, connection: sqlite3.Connection, descriptor: int | None) -> int:
         """The pages of a log to which more was always added, else 0."""
@@ -78,11 +82,8 @@ class Checkpoints:
 
 def _move(connection: sqlite3.Connection) -> int:
     """How many pages the log has, or had when this began."""
-    # What is wrong with the file, those who use it meet as well, and report it.
-    with contextlib.suppress(sqlite3.Error):
-        _, pages, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        return int(pages)
-    return 0
+    _, pages, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    return int(pages)
 
 
 def _descriptor(path: Path) -> int | None:
