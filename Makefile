@@ -28,7 +28,7 @@ demo: $(READY)  ## start simulator, issuer and gateway on loopback, nothing to c
 	$(BIN)/olgw demo
 
 test: $(TOOLS) lint types  ## all checks and the tests
-	$(BIN)/python -m pytest -q -n 3
+	$(BIN)/python -m pytest -q -n 3 --dist worksteal
 
 lint: $(TOOLS)  ## style and common mistakes
 	$(BIN)/ruff check .

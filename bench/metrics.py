@@ -116,6 +116,7 @@ async def waited(processes: int) -> None:
             await asyncio.gather(*(worker.collect() for worker in working))
             return total.of(worker.part for worker in working)
 
+        await gathered()  # as a supervisor does every two seconds
         listening = await listener.listen(
             Admin(gathered, ()).handle,
             Address("127.0.0.1", 0),

@@ -126,8 +126,6 @@ def doctor(config: Path) -> None:
     from gateway import run
     from gateway.doctor import Mark, examine
 
-    # What goes wrong here is a finding, and said once.
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("critical"))
     settings = _load(config)
     # What the log would say is among the findings, in words for whoever is asking.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("critical"))
@@ -140,7 +138,13 @@ def doctor(config: Path) -> None:
             is_well = is_well and finding.mark is not Mark.BAD
             click.echo(str(finding))
 
-    run.run(tell())
+    before = structlog.get_config()
+    # What goes wrong here is a finding, and said once.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("critical"))
+    try:
+        run.run(tell())
+    finally:
+        structlog.configure(**before)
     sys.exit(0 if is_well else 1)
 
 

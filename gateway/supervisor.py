@@ -147,7 +147,8 @@ class Supervisor:
             await asyncio.sleep(_LOOK_SECONDS)
         for number in numbers:
             self._tasks.launch(self._keep(number), name=f"worker {number}")
-        self._tasks.launch(every(_COLLECT_SECONDS, self._collect, name="metrics"), name="metrics")
+        # Added up as well: series that are new since then are made here, not at the next scrape.
+        self._tasks.launch(every(_COLLECT_SECONDS, self._gathered, name="metrics"), name="metrics")
         self._admin = await self._listen()
         log.info("listening", public=f"http://{self._public}", admin=str(self._admin))
 

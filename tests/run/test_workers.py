@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import signal
+import socket
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -186,12 +187,14 @@ async def _all_gone(pids: list[int]) -> bool:
 async def test_an_address_that_another_program_has_is_not_shared_with_it(
     world: Any, redis_url: str
 ) -> None:
-    world.configure(workers=2, store=redis_url)
-    gateway = await world.serve()
-    port = gateway.url.rpartition(":")[2]
-    world.configure(workers=2, store=redis_url, port=port)
-    with pytest.raises(AssertionError, match="ended without"):
-        await world.serve()
+    """Another gateway, say, whose workers share it among themselves."""
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        world.configure(workers=2, store=redis_url, port=other.getsockname()[1])
+        with pytest.raises(AssertionError, match="ended without"):
+            await world.serve()
     assert await world.gateways[-1].end() == 1
 
 
