@@ -1,7 +1,12 @@
-"""One thread that owns a SQLite connection and commits, together, whatever has been asked of it."""
+"""What is asked of a SQLite connection: done at once where that is quick, else by a thread.
+
+Waking a thread costs several times what most of the work does. What is written in one turn of the
+loop is committed together at the end of it; the system keeps it, and the disk is not waited for.
+"""
 
 import asyncio
 import contextlib
+import math
 import queue
 import sqlite3
 import threading
@@ -10,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from gateway.problems import StoreUnavailable
+from gateway.stores.sqlite_file import waiting_for_others
 from gateway.stores.sqlite_transaction import Transaction
 
 Work = Callable[[Transaction], Any]
@@ -18,20 +24,27 @@ Work = Callable[[Transaction], Any]
 MAX_BATCH = 1000
 SWEEP_SECONDS = 1.0
 BETWEEN_SLICES_SECONDS = 0.01
+LARGEST_IN_LOOP_ROWS = 100
+# Once the loop has been held up for so long, the thread does all for a while.
+SLOW_SECONDS = 0.005
+SLOW_PAUSE_SECONDS = 1.0
 
 
 class _Call(NamedTuple):
     work: Work
     writes: bool
-    answer: asyncio.Future[Any]
+    rows: int
+    answer: asyncio.Future[Any] | None = None  # None: whoever asks has it at once
 
 
 class GroupCommit:
-    """Callers queue work; the thread runs all of it in one transaction and answers all at once.
+    """Runs callers' work on one connection, in the loop's thread or in one of its own.
 
-    ``commits`` counts the transactions that wrote something. ``sweep`` runs between batches, every
+    The loop never waits for the thread: while it is at work, more is queued for it. ``commits``
+    counts the transactions that wrote something. ``sweep`` runs in the thread, every
     ``sweep_seconds`` or, while it says that there is more, after a short rest; ``between`` runs
-    after each of both.
+    there as well, after it and after each batch. ``wrote`` is told of each transaction that wrote
+    something. ``timer`` is monotonic.
     """
 
     def __init__(
@@ -39,16 +52,22 @@ class GroupCommit:
         connect: Callable[[], sqlite3.Connection],
         sweep: Callable[[sqlite3.Connection, float], bool],
         between: Callable[[sqlite3.Connection], None],
+        wrote: Callable[[], None],
         *,
         now: Callable[[], float],
         sweep_seconds: float = SWEEP_SECONDS,
+        timer: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.commits = 0
         self._connect = connect
         self._sweep = sweep
         self._between = between
+        self._wrote = wrote
         self._now = now
         self._sweep_seconds = sweep_seconds
+        self._timer = timer
+        self._in_use = threading.Lock()
+        self._slow_until = -math.inf
         self._asked: list[_Call] = []
         self._queue: queue.SimpleQueue[list[_Call] | None] = queue.SimpleQueue()
         self._is_open = False
@@ -70,20 +89,55 @@ class GroupCommit:
             raise
         self._is_open = True
 
-    def submit(self, work: Work, *, writes: bool) -> asyncio.Future[Any]:
+    async def read(self, work: Work, *, rows: int = 1) -> Any:
+        """What ``work`` returns; ``rows`` is how many it may look at. Raises StoreUnavailable."""
+        self._check_open()
+        if rows <= LARGEST_IN_LOOP_ROWS:
+            outcomes = self._at_once([_Call(work, False, rows)])
+            if outcomes is not None:
+                return _returned(outcomes[0])
+        return await self._ask(work, writes=False, rows=rows)
+
+    async def write(self, work: Work, *, rows: int = 1) -> Any:
+        """As ``read``, in a transaction with whatever else is written in this turn of the loop."""
+        self._check_open()
+        return await self._ask(work, writes=True, rows=rows)
+
+    def _check_open(self) -> None:
         if not self._is_open:
             raise StoreUnavailable("The gateway's store is closed.")
+
+    def _ask(self, work: Work, *, writes: bool, rows: int) -> asyncio.Future[Any]:
         answer = self._loop.create_future()
         if not self._asked:
-            # Waking the thread costs more than the work: once for a turn of the loop is enough.
-            self._loop.call_soon(self._hand_over)
-        self._asked.append(_Call(work, writes, answer))
+            self._loop.call_soon(self._end_turn)
+        self._asked.append(_Call(work, writes, rows, answer))
         return answer
 
-    def _hand_over(self) -> None:
+    def _end_turn(self) -> None:
         asked, self._asked = self._asked, []
+        if not asked:  # the store was closed in the meantime
+            return
+        if sum(call.rows for call in asked) <= LARGEST_IN_LOOP_ROWS:
+            outcomes = self._at_once(asked)
+            if outcomes is not None:
+                return _resolve([call.answer for call in asked], outcomes)
         for start in range(0, len(asked), MAX_BATCH):
             self._queue.put(asked[start : start + MAX_BATCH])
+
+    def _at_once(self, calls: Sequence[_Call]) -> list[Any] | None:
+        """None where it has to be left to the thread, which is at work or may wait for the disk."""
+        began = self._timer()
+        if began < self._slow_until or not self._in_use.acquire(blocking=False):
+            return None
+        try:
+            outcomes = self._run(self._connection, calls)
+        finally:
+            self._in_use.release()
+        ended = self._timer()
+        if ended - began > SLOW_SECONDS:
+            self._slow_until = ended + SLOW_PAUSE_SECONDS
+        return None if any(map(_is_locked, outcomes)) else outcomes
 
     async def stop(self) -> None:
         """Finish what is queued, then close the connection and end the thread."""
@@ -92,14 +146,14 @@ class GroupCommit:
             await self._end()
 
     async def _end(self) -> None:
-        self._hand_over()
+        self._end_turn()
         self._queue.put(None)
         await self._closed
         self._thread.join()
 
     def _main(self, opened: asyncio.Future[None]) -> None:
         try:
-            connection = self._connect()
+            self._connection = connection = self._connect()
         # Whatever it is, the one who waits in start() must hear of it.
         except Exception as error:
             self._on_loop(_resolve, [opened], [error])
@@ -114,14 +168,17 @@ class GroupCommit:
         while True:
             batch, is_last = self._take(max(0.0, sweep_at - time.monotonic()))
             if batch:
-                outcomes = self._run(connection, batch)
+                with self._in_use, waiting_for_others(connection):
+                    outcomes = self._run(connection, batch)
                 self._on_loop(_resolve, [call.answer for call in batch], outcomes)
-                self._between(connection)
+                with self._in_use:
+                    self._between(connection)
             if is_last:
                 return
             if time.monotonic() >= sweep_at:
-                sweep_at = time.monotonic() + self._sweep_some(connection)
-                self._between(connection)
+                with self._in_use:
+                    sweep_at = time.monotonic() + self._sweep_some(connection)
+                    self._between(connection)
 
     def _take(self, timeout_seconds: float) -> tuple[list[_Call], bool]:
         """All that is queued, once there is anything; and whether the thread shall end."""
@@ -163,6 +220,7 @@ class GroupCommit:
                 connection.execute("ROLLBACK")
             raise
         self.commits += 1
+        self._wrote()
         return outcomes
 
     def _sweep_some(self, connection: sqlite3.Connection) -> float:
@@ -179,15 +237,32 @@ class GroupCommit:
             self._loop.call_soon_threadsafe(function, *args)
 
 
-def _resolve(answers: Sequence[asyncio.Future[Any]], outcomes: Sequence[Any]) -> None:
+def _resolve(answers: Sequence[asyncio.Future[Any] | None], outcomes: Sequence[Any]) -> None:
     for answer, outcome in zip(answers, outcomes, strict=True):
-        if answer.done():  # its caller has left
+        if answer is None or answer.done():  # its caller has left
             continue
-        if isinstance(outcome, sqlite3.Error):
-            problem = StoreUnavailable("The gateway's store cannot be used at the moment.")
-            problem.__cause__ = outcome
-            answer.set_exception(problem)
-        elif isinstance(outcome, Exception):
-            answer.set_exception(outcome)
+        if isinstance(outcome, Exception):
+            answer.set_exception(_told(outcome))
         else:
             answer.set_result(outcome)
+
+
+def _returned(outcome: Any) -> Any:
+    if isinstance(outcome, Exception):
+        raise _told(outcome)
+    return outcome
+
+
+def _told(error: Exception) -> Exception:
+    if not isinstance(error, sqlite3.Error):
+        return error
+    problem = StoreUnavailable("The gateway's store cannot be used at the moment.")
+    problem.__cause__ = error
+    return problem
+
+
+def _is_locked(outcome: Any) -> bool:
+    """Whether another program is writing, which may be waited for."""
+    return isinstance(outcome, sqlite3.OperationalError) and (
+        outcome.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+    )

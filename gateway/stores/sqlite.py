@@ -18,14 +18,14 @@ from gateway.stores.sqlite_transaction import Transaction
 class SqliteStore(Store):
     """Made by ``await SqliteStore.open(path)``; ``commits`` counts the writing transactions.
 
-    Several operations that wait at the same time share one transaction, so a slow disk costs each
-    of them little; see `gateway.stores.group_commit`.
+    What is quick is done at once, and what several write at the same time is one transaction; see
+    `gateway.stores.group_commit`.
     """
 
     shared = False
 
-    def __init__(self, thread: GroupCommit, checkpoints: Checkpoints) -> None:
-        self._thread = thread
+    def __init__(self, work: GroupCommit, checkpoints: Checkpoints) -> None:
+        self._work = work
         self._checkpoints = checkpoints
         self._fanout = Fanout()
 
@@ -39,31 +39,30 @@ class SqliteStore(Store):
     ) -> "SqliteStore":
         """Create or open the file. Raises StoreUnusable, naming it."""
         checkpoints, sweep = Checkpoints(path), Sweep()
-        thread = GroupCommit(
+        work = GroupCommit(
             partial(open_file, path),
             # What can wait does not write while the log is moved.
             lambda connection, now: checkpoints.is_moving or sweep(connection, now),
             checkpoints.between,
+            checkpoints.count,
             now=now,
             sweep_seconds=sweep_seconds,
         )
-        await thread.start()
+        await work.start()
         checkpoints.start()
-        return cls(thread, checkpoints)
+        return cls(work, checkpoints)
 
     @property
     def commits(self) -> int:
-        return self._thread.commits
+        return self._work.commits
 
     async def get(self, key: str) -> bytes | None:
-        value: bytes | None = await self._thread.submit(
-            lambda transaction: transaction.get(key), writes=False
-        )
+        value: bytes | None = await self._work.read(lambda transaction: transaction.get(key))
         return value
 
     async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
-        values: list[bytes | None] = await self._thread.submit(
-            lambda transaction: [transaction.get(key) for key in keys], writes=False
+        values: list[bytes | None] = await self._work.read(
+            lambda transaction: [transaction.get(key) for key in keys], rows=len(keys)
         )
         return values
 
@@ -74,7 +73,7 @@ class SqliteStore(Store):
                 transaction.make(Put(key, value, ttl))
             return current
 
-        current: bytes | None = await self._thread.submit(work, writes=True)
+        current: bytes | None = await self._work.write(work)
         return current
 
     async def swap(self, expected: bytes | None, change: Change) -> bool:
@@ -84,7 +83,7 @@ class SqliteStore(Store):
             transaction.make(change)
             return True
 
-        swapped: bool = await self._thread.submit(work, writes=True)
+        swapped: bool = await self._work.write(work)
         return swapped
 
     async def increment(self, key: str, by: int, ttl: float) -> int:
@@ -93,25 +92,23 @@ class SqliteStore(Store):
             transaction.make(Put(key, b"%d" % total, ttl))
             return total
 
-        total: int = await self._thread.submit(work, writes=True)
+        total: int = await self._work.write(work)
         return total
 
     async def listed(
         self, name: str, *, limit: int, newest_first: bool = True, minimum: float | None = None
     ) -> list[bytes]:
         lowest = float("-inf") if minimum is None else minimum
-        values: list[bytes] = await self._thread.submit(
+        values: list[bytes] = await self._work.read(
             lambda transaction: transaction.listed(
                 name, limit=limit, newest_first=newest_first, minimum=lowest
             ),
-            writes=False,
+            rows=limit,
         )
         return values
 
     async def count(self, name: str) -> int:
-        total: int = await self._thread.submit(
-            lambda transaction: transaction.count(name), writes=False
-        )
+        total: int = await self._work.read(lambda transaction: transaction.count(name))
         return total
 
     async def apply(self, changes: Sequence[Change]) -> None:
@@ -119,7 +116,7 @@ class SqliteStore(Store):
             for change in changes:
                 transaction.make(change)
 
-        await self._thread.submit(work, writes=True)
+        await self._work.write(work, rows=len(changes))
 
     async def publish(self, channel: str, message: bytes) -> None:
         self._fanout.publish(channel, message)
@@ -128,9 +125,9 @@ class SqliteStore(Store):
         return self._fanout.subscribe(channel)
 
     async def ping(self) -> None:
-        await self._thread.submit(lambda transaction: transaction.get(""), writes=False)
+        await self._work.read(lambda transaction: transaction.get(""))
 
     async def close(self) -> None:
         self._fanout.close()
         await asyncio.to_thread(self._checkpoints.stop)
-        await self._thread.stop()
+        await self._work.stop()

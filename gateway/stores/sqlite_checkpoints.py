@@ -44,9 +44,12 @@ class Checkpoints:
         self._end.set()
         self._thread.join()
 
-    def between(self, connection: sqlite3.Connection) -> None:
+    def count(self) -> None:
         """For the writer to call after each transaction."""
         self._transactions += 1
+
+    def between(self, connection: sqlite3.Connection) -> None:
+        """For the writer to call when it may take its time."""
         if self._is_due:
             self._is_due = False
             with contextlib.suppress(sqlite3.Error):

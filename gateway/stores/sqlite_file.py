@@ -1,6 +1,8 @@
 """The SQLite file of a store: how it is opened, recognised, created or brought up to date."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from gateway.stores import sqlite_schema
@@ -13,12 +15,16 @@ LONGEST_LOG_PAGES = 65_536
 
 
 def open_file(path: Path) -> sqlite3.Connection:
-    """A connection in autocommit mode. Raises StoreUnusable, naming the file."""
+    """A connection in autocommit mode, which waits for no other program, see
+    ``waiting_for_others``. One thread at a time may use it. Raises StoreUnusable, naming the file.
+    """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # SQLite gives its two companion files the permissions of this one.
         path.touch(mode=0o600)
-        connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None)
+        connection = sqlite3.connect(
+            path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
+        )
     except (OSError, sqlite3.Error) as error:
         raise StoreUnusable(f"The store's file {path} cannot be opened: {error}") from error
     try:
@@ -32,7 +38,22 @@ def open_file(path: Path) -> sqlite3.Connection:
     except StoreUnusable:
         connection.close()
         raise
+    _set_busy_timeout(connection, 0)
     return connection
+
+
+@contextmanager
+def waiting_for_others(connection: sqlite3.Connection) -> Iterator[None]:
+    """Inside, another program that is writing is given half a second to end."""
+    _set_busy_timeout(connection, BUSY_TIMEOUT_SECONDS)
+    try:
+        yield
+    finally:
+        _set_busy_timeout(connection, 0)
+
+
+def _set_busy_timeout(connection: sqlite3.Connection, seconds: float) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {round(1000 * seconds)}")
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
