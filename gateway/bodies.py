@@ -62,11 +62,18 @@ class CallerBody:
         limit = min(limit, self._limit)
         if self.length is not None and self.length > limit:
             raise self._too_large(limit)
+        if self._request.complete is not None:
+            return self._take_whole(self._request.complete)
         body = bytearray()
         async for chunk in self._chunks(limit):
             self._exchange.hold(len(chunk))
             body += chunk
         return bytes(body)
+
+    def _take_whole(self, body: bytes) -> bytes:
+        self._exchange.bytes_in += len(body)
+        self._exchange.hold(len(body))
+        return body
 
     async def stream(self, call: Call) -> AsyncIterator[bytes]:
         """The body as it comes; what breaks it off is left in ``call.failure``."""

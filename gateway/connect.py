@@ -1,8 +1,5 @@
 """OL Connect, asked on a team's behalf: its turn, its credential, and the one safe repetition."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 from gateway.catalogue import PREFIX
 from gateway.problems import UpstreamCredentialRefused, UpstreamUnreachable
 from gateway.upstream.call import Call
@@ -25,46 +22,54 @@ class Connect:
         self._credentials = credentials
         self._gate = gate
 
-    @asynccontextmanager
-    async def ask(
-        self, call: Call, *, team: str, credential: str, repeatable: bool
-    ) -> AsyncIterator[Reply]:
-        """Send ``call`` as ``credential``; yields the answer when its head is complete.
+    def ask(self, call: Call, *, team: str, credential: str, repeatable: bool) -> "_Asking":
+        """Send ``call`` as ``credential``; as ``async with``, the answer when its head is complete.
 
         A repeatable call is sent once more after a refused credential, and after a lost connection
         if it is one that changes nothing. Raises UpstreamCredentialRefused, UpstreamOverloaded, or
         what ``Upstream.send`` raises.
         """
+        return _Asking(self, call, team, credential, repeatable)
+
+    async def begin(self, call: Call, team: str, credential: str, repeatable: bool) -> Reply:
+        """As ``ask``; what comes has to be given to ``end``."""
         account = self._credentials.account(credential)
         self.upstream.breaker.check()  # before a place in the queue is taken
-        upstream = self.upstream
-        async with self._gate.slot(team):
+        await self._gate.enter(team)
+        try:
             if not repeatable and account.doubtful:
                 await self._confirm(account)
-            headers = call.headers
-            repetitions = 1 if repeatable else 0
-            while True:
-                line = await account.line()
-                call.headers = [*headers, line]
-                try:
-                    response = await upstream.open(call)
-                except UpstreamUnreachable:
-                    if not (repetitions and call.sent and call.method in _HARMLESS):
-                        raise
-                    # The connection was an old one that OL Connect had closed (RFC 9110 9.2.2).
-                    repetitions = 0
-                    continue
-                if response.status not in _REFUSED:
-                    account.confirm()
-                    try:
-                        yield response
-                    finally:
-                        upstream.end(response)
-                    return
-                upstream.end(response)
-                if not (account.refuse(line, response.status) and repetitions):
-                    raise UpstreamCredentialRefused
+            return await self._answer(call, account, 1 if repeatable else 0)
+        except BaseException:
+            self._gate.leave(team)
+            raise
+
+    def end(self, response: Reply, team: str) -> None:
+        try:
+            self.upstream.end(response)
+        finally:
+            self._gate.leave(team)
+
+    async def _answer(self, call: Call, account: Account, repetitions: int) -> Reply:
+        headers = call.headers
+        while True:
+            line = await account.line()
+            call.headers = [*headers, line]
+            try:
+                response = await self.upstream.open(call)
+            except UpstreamUnreachable:
+                if not (repetitions and call.sent and call.method in _HARMLESS):
+                    raise
+                # The connection was an old one that OL Connect had closed (RFC 9110 9.2.2).
                 repetitions = 0
+                continue
+            if response.status not in _REFUSED:
+                account.confirm()
+                return response
+            self.upstream.end(response)
+            if not (account.refuse(line, response.status) and repetitions):
+                raise UpstreamCredentialRefused
+            repetitions = 0
 
     async def _confirm(self, account: Account) -> None:
         """Ask whether a token still serves, before it goes with what cannot be sent again.
@@ -80,3 +85,22 @@ class Connect:
                 account.refuse(line, response.status)
             elif response.status == 200:
                 account.confirm()
+
+
+class _Asking:
+    # By hand: nearly every request does this, and a generator costs several times as much.
+    __slots__ = ("_arguments", "_connect", "_response", "_team")
+
+    def __init__(
+        self, connect: Connect, call: Call, team: str, credential: str, repeatable: bool
+    ) -> None:
+        self._connect = connect
+        self._team = team
+        self._arguments = (call, team, credential, repeatable)
+
+    async def __aenter__(self) -> Reply:
+        self._response = await self._connect.begin(*self._arguments)
+        return self._response
+
+    async def __aexit__(self, *_: object) -> None:
+        self._connect.end(self._response, self._team)

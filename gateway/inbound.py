@@ -43,10 +43,11 @@ class Begun(Protocol):
 class Memo:
     """What was found out about a head, kept for when the same bytes come again.
 
-    ``reading`` follows from the bytes alone; ``admission`` says itself what else it follows from.
-    Each belongs to the part that fills it in.
+    ``naming`` and ``reading`` follow from the bytes alone; the others say themselves what else
+    they follow from. Each belongs to the part that fills it in.
     """
 
+    naming: Any = None
     reading: Any = None
     admission: Any = None
     lesson: Any = None

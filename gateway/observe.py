@@ -6,12 +6,14 @@ its caller has left.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from os import urandom
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import structlog
 from aiohttp import web
+from multidict import CIMultiDictProxy
 
 from gateway import answers, rendering
 from gateway.budget import Budget
@@ -25,6 +27,7 @@ from gateway.problems import Draining, InternalError, MalformedRequest, Problem
 from gateway.requestlog import RequestLog
 from gateway.rules import cors, headers, tracing
 from gateway.rules.forwarded import Networks, client_of
+from gateway.rules.tracing import TraceParent
 
 if TYPE_CHECKING:
     from gateway.telemetry import Tracing
@@ -34,6 +37,16 @@ log = structlog.get_logger("gateway")
 _LEFT = 499  # the status nginx made known for callers who leave; it is never sent
 
 Handler = Callable[[Inbound, Exchange], Awaitable[answers.Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """What a head says of who asks, and as part of what."""
+
+    parent: TraceParent | None
+    request_id: str | None
+    origin: str | None
+    forwarded_for: str | None
 
 
 class Observer:
@@ -158,24 +171,34 @@ class Observer:
         return rendering.whole(answer)
 
     def _exchange(self, request: Inbound) -> Exchange:
-        fields = request.headers
-        random = urandom(24)
-        parent = tracing.parse(fields.get("traceparent", ""))
+        memo = request.memo
+        naming: Naming | None = None if memo is None else memo.naming
+        if naming is None:
+            naming = _naming(request.headers)
+            if memo is not None:
+                memo.naming = naming
         span = None
         if self._tracing is not None:
-            span, traceparent = self._tracing.begin(parent)
+            span, traceparent = self._tracing.begin(naming.parent)
+        elif naming.parent is not None:
+            traceparent = str(naming.parent)
         else:
-            traceparent = str(parent) if parent else tracing.new(random[:16], random[16:])
-        request_id = headers.request_id(fields.get("X-Request-Id", "")) or traceparent[3:35]
+            random = urandom(24)
+            traceparent = tracing.new(random[:16], random[16:])
         exchange = Exchange(
-            request.method, request.raw_path, perf_counter(), request_id, traceparent
+            request.method,
+            request.raw_path,
+            perf_counter(),
+            naming.request_id or traceparent[3:35],
+            traceparent,
+            naming.origin,
+            client_of(request.remote, naming.forwarded_for, self._proxies),
         )
         exchange.span = span
-        exchange.origin = fields.get("Origin")
-        exchange.client = client_of(request.remote, fields.get("X-Forwarded-For"), self._proxies)
         exchange.budget = self._budget
-        exchange.headers += _identifying(exchange)
-        exchange.headers += cors.for_answer(exchange.origin, self._origins)
+        exchange.headers = _identifying(exchange)
+        if self._origins:
+            exchange.headers += cors.for_answer(naming.origin, self._origins)
         return exchange
 
     def _record(self, exchange: Exchange) -> None:
@@ -187,6 +210,15 @@ class Observer:
         self._metrics.record(exchange, seconds)
         self._requests.write(exchange, seconds)
         self._audit(exchange)
+
+
+def _naming(fields: CIMultiDictProxy[str]) -> Naming:
+    return Naming(
+        tracing.parse(fields.get("traceparent", "")),
+        headers.request_id(fields.get("X-Request-Id", "")),
+        fields.get("Origin"),
+        fields.get("X-Forwarded-For"),
+    )
 
 
 def _identifying(exchange: Exchange) -> list[tuple[str, str]]:

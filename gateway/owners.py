@@ -5,6 +5,7 @@ Ownership never changes once written, so it is kept in memory after the first lo
 
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from cachetools import LRUCache
 from pydantic_core import from_json
@@ -15,6 +16,7 @@ from gateway.stores import Store
 # OL Connect's clean-up service removes what is older than some days; a month outlives it.
 _OWNERSHIP_SECONDS = 30 * 86_400.0
 _HOT_ENTRIES = 200_000
+_HOT_NAMES = 2_000
 
 _NAME_MARK = "="  # tells the name "8" from the number 8, whatever a name is folded into
 
@@ -144,8 +146,13 @@ def _plain(thing: Thing) -> Thing:
     # A preset is a managed file under another name.
     if thing.id.isascii() and thing.id.isdigit():
         return thing if kind is Kind.FILE else Thing(Kind.FILE, thing.id)
+    return _file_named(thing.id)
+
+
+@lru_cache(_HOT_NAMES)
+def _file_named(name: str) -> Thing:
     # Databases compare names without regard to case, width and accents.
-    decomposed = unicodedata.normalize("NFKD", thing.id).casefold()
+    decomposed = unicodedata.normalize("NFKD", name).casefold()
     letters = (char for char in decomposed if not unicodedata.combining(char))
     return Thing(Kind.FILE, _NAME_MARK + "".join(letters).strip())
 

@@ -84,6 +84,8 @@ class Journey:
     async def _inspect(self, passage: Passage, *, starts: bool) -> Asked:
         """Read the body where objects or presets stand in it, and judge by them as by the path."""
         body = CallerBody(passage.request, passage.exchange, self._max_body_bytes)
+        if not body.exists and not requests.reads_body(passage):
+            return Asked(body)
         body.check_length()
         asked = await requests.read(passage, body)
         if policy.names_presets_in_body(passage.endpoint):

@@ -37,6 +37,14 @@ class Asked:
     readable: bool = True
 
 
+def reads_body(passage: Passage) -> bool:
+    """Whether objects or presets may stand in the body of such a request."""
+    endpoint = passage.endpoint
+    if endpoint.body or endpoint.role is Role.SEARCH:
+        return True
+    return passage.team.owns and scrutiny.reads_body(endpoint)
+
+
 async def read(passage: Passage, body: CallerBody) -> Asked:
     """Read the body where objects or presets stand in it.
 
@@ -45,8 +53,7 @@ async def read(passage: Passage, body: CallerBody) -> Asked:
     InvalidParameters.
     """
     endpoint = passage.endpoint
-    named = endpoint.body or endpoint.role is Role.SEARCH
-    if not (named or (passage.team.owns and scrutiny.reads_body(endpoint))):
+    if not reads_body(passage):
         return Asked(body)
     content = await body.read()
     if not content:

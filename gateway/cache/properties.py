@@ -113,6 +113,8 @@ class PropertyCache:
         ``fetch`` may raise any Problem; those that mean that OL Connect cannot answer (a 502, 503
         or 504 means it too) give way to an entry that may be stale, unless ``no_cache``.
         """
+        if self._settings.ttl <= 0:
+            return await self._past(fetch)
         found = None if no_cache else await self._look(key)
         if found is None:
             return await self._anew(key, fetch)
@@ -178,6 +180,13 @@ class PropertyCache:
 
         task, started = self._flights.board(key, work)
         return await self._landed(task, "miss" if started else "coalesced", stale_key=None)
+
+    async def _past(self, fetch: Fetch) -> Recalled:
+        """Where nothing is cached: nobody waits for what another one reads."""
+        self._observe("bypass")
+        fetched = await fetch()
+        tag = caching.etag(fetched.body) if fetched.status == 200 else None
+        return Recalled(fetched, "bypass", 0.0, 0.0, tag)
 
     async def _landed(
         self, task: asyncio.Task[Filled], how: Outcome, *, stale_key: CacheKey | None

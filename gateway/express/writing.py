@@ -15,14 +15,10 @@ def head(
 ) -> bytes:
     """Status line and header section. Raises ValueError for a line break within a line."""
     written = [f"HTTP/1.1 {status} {_REASONS.get(status, '')}"]
-    dated = False
-    for name, value in lines:
-        written.append(f"{name}: {value}")
-        dated = dated or name == "Date"
+    written += [f"{name}: {value}" for name, value in lines]
     if length is not None and status not in _WITHOUT_BODY:
         written.append(f"Content-Length: {length}")
-    if not dated:
-        written.append(f"Date: {rfc822_formatted_time()}")
+    written.append(f"Date: {rfc822_formatted_time()}")
     if is_last:
         written.append("Connection: close")
     text = "\r\n".join(written)

@@ -1,7 +1,7 @@
 """W3C Trace Context: reading, continuing and beginning a ``traceparent``."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _TRACEPARENT = re.compile(
     r"(?P<version>(?!ff)[0-9a-f]{2})-(?P<trace>(?!0{32})[0-9a-f]{32})"
@@ -12,8 +12,7 @@ _RANDOM_TRACE_ID = 0x02
 _LONGEST = 512
 
 
-@dataclass(frozen=True, slots=True)
-class TraceParent:
+class TraceParent(NamedTuple):
     """A valid ``traceparent``: ids in lower-case hexadecimal, flags reduced to the known ones."""
 
     trace_id: str

@@ -10,21 +10,6 @@ from gateway.problems import UpstreamOverloaded
 _TIMES_WHAT_IS_LEFT = 9
 
 
-class _Slot:
-    # By hand: every request takes one, and a generator's context costs several times as much.
-    __slots__ = ("_gate", "_team")
-
-    def __init__(self, gate: "Gate", team: str) -> None:
-        self._gate = gate
-        self._team = team
-
-    async def __aenter__(self) -> None:
-        await self._gate._enter(self._team)
-
-    async def __aexit__(self, *_: object) -> None:
-        self._gate._release(self._team)
-
-
 class Gate:
     """``capacity`` slots. A team that queues a thousand requests delays another's next by one, and
     none holds them all, where there are enough to share.
@@ -45,11 +30,8 @@ class Gate:
     def __repr__(self) -> str:
         return f"<gate free={self._free} waiting={self._waiting}>"
 
-    def slot(self, team: str) -> "_Slot":
-        """Held as ``async with``. Raises UpstreamOverloaded."""
-        return _Slot(self, team)
-
-    async def _enter(self, team: str) -> None:
+    async def enter(self, team: str) -> None:
+        """Take a slot, to be given back by ``leave``. Raises UpstreamOverloaded."""
         if self._may_hold(team):
             self._take(team)
         else:
@@ -81,9 +63,9 @@ class Gate:
 
     def _give_up(self, team: str, turn: asyncio.Future[None]) -> None:
         if turn.done() and not turn.cancelled():
-            self._release(team)  # the slot was handed over at the very moment of leaving
+            self.leave(team)  # the slot was handed over at the very moment of leaving
 
-    def _release(self, team: str) -> None:
+    def leave(self, team: str) -> None:
         self._free += 1
         self._held[team] -= 1
         if not self._held[team]:

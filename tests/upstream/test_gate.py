@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
@@ -11,15 +12,24 @@ from gateway.tasks import TaskSet
 from gateway.upstream.gate import Gate
 
 
+@asynccontextmanager
+async def _slot(gate: Gate, team: str) -> AsyncIterator[None]:
+    await gate.enter(team)
+    try:
+        yield
+    finally:
+        gate.leave(team)
+
+
 async def _hold(gate: Gate, team: str, order: list[str], name: str = "") -> None:
-    async with gate.slot(team):
+    async with _slot(gate, team):
         order.append(name or team)
         await asyncio.sleep(0)
 
 
 async def test_a_team_with_a_long_queue_delays_another_by_one_only() -> None:
     gate, order, tasks = Gate(1, 1.0, 100), list[str](), TaskSet()
-    async with gate.slot("first"):
+    async with _slot(gate, "first"):
         waiting = [tasks.start(_hold(gate, "greedy", order)) for _ in range(10)]
         await asyncio.sleep(0)
         waiting.append(tasks.start(_hold(gate, "modest", order)))
@@ -31,7 +41,7 @@ async def test_a_team_with_a_long_queue_delays_another_by_one_only() -> None:
 
 async def test_within_a_team_first_come_is_first_served() -> None:
     gate, order, tasks = Gate(1, 1.0, 100), list[str](), TaskSet()
-    async with gate.slot("a"):
+    async with _slot(gate, "a"):
         waiting = [tasks.start(_hold(gate, "a", order, str(n))) for n in range(5)]
         await asyncio.sleep(0)
     await asyncio.gather(*waiting)
@@ -40,7 +50,7 @@ async def test_within_a_team_first_come_is_first_served() -> None:
 
 async def test_whoever_waits_too_long_or_behind_too_many_is_told() -> None:
     gate, tasks = Gate(1, 0.01, 1), TaskSet()
-    async with gate.slot("a"):
+    async with _slot(gate, "a"):
         waiting = tasks.start(_hold(gate, "a", []))
         await asyncio.sleep(0)
         with pytest.raises(UpstreamOverloaded):
@@ -53,7 +63,7 @@ async def test_whoever_waits_too_long_or_behind_too_many_is_told() -> None:
 
 async def test_no_slot_is_lost_when_waiters_leave() -> None:
     gate, tasks = Gate(2, 1.0, 100), TaskSet()
-    async with gate.slot("a"), gate.slot("a"):
+    async with _slot(gate, "a"), _slot(gate, "a"):
         waiting = [tasks.start(_hold(gate, "b", [])) for _ in range(6)]
         await asyncio.sleep(0)
         for task in waiting[::2]:
@@ -63,7 +73,7 @@ async def test_no_slot_is_lost_when_waiters_leave() -> None:
     waiting[1].cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
     async with asyncio.timeout(1):
-        async with gate.slot("a"), gate.slot("b"):
+        async with _slot(gate, "a"), _slot(gate, "b"):
             assert "free=0" in repr(gate)
     assert "free=2 waiting=0" in repr(gate)
 
@@ -72,7 +82,7 @@ async def test_no_team_holds_all_slots_and_another_gets_one_at_once() -> None:
     gate, order, tasks = Gate(20, 1.0, 100), list[str](), TaskSet()
     async with AsyncExitStack() as greedy:
         for _ in range(18):
-            await greedy.enter_async_context(gate.slot("greedy"))
+            await greedy.enter_async_context(_slot(gate, "greedy"))
         waiting = tasks.start(_hold(gate, "greedy", order))
         await asyncio.sleep(0)
         assert not order
@@ -84,7 +94,7 @@ async def test_no_team_holds_all_slots_and_another_gets_one_at_once() -> None:
 
 async def test_no_team_fills_the_queue() -> None:
     gate, order, tasks = Gate(1, 1.0, 10), list[str](), TaskSet()
-    async with gate.slot("first"):
+    async with _slot(gate, "first"):
         waiting = [tasks.start(_hold(gate, "greedy", order)) for _ in range(20)]
         await asyncio.sleep(0)
         waiting.append(tasks.start(_hold(gate, "modest", order)))
@@ -97,7 +107,7 @@ async def test_no_team_fills_the_queue() -> None:
 
 async def _comes_and_goes(gate: Gate, team: str, chance: random.Random) -> None:
     try:
-        async with asyncio.timeout(chance.choice([0.0, 0.001, 1.0])), gate.slot(team):
+        async with asyncio.timeout(chance.choice([0.0, 0.001, 1.0])), _slot(gate, team):
             await asyncio.sleep(chance.choice([0.0, 0.0, 0.001]))
     except (TimeoutError, UpstreamOverloaded):
         pass
@@ -112,7 +122,7 @@ async def test_whoever_comes_and_goes_the_slots_are_all_there_in_the_end(seed: i
         await asyncio.sleep(0)
         visit.cancel()
     await asyncio.gather(*visits, return_exceptions=True)
-    async with asyncio.timeout(1), gate.slot("d"):
+    async with asyncio.timeout(1), _slot(gate, "d"):
         pass
     assert repr(gate) == repr(Gate(gate._free, 0.001, 12))
     assert gate._free in (1, 3, 15)
