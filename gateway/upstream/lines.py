@@ -164,9 +164,10 @@ class Lines:
         line = self._idle_line()
         if line is None:  # an idle one is empty, and so counts as false
             line = await self._connected()
-        line.expect(with_body=call.method != "HEAD")
         transport = line.transport
-        assert transport is not None
+        if transport is None:  # it has ended in the turn of the loop since it was opened
+            raise UpstreamUnreachable("OL Connect closed the connection.")
+        line.expect(with_body=call.method != "HEAD")
         call.sent = True
         try:
             transport.write(self._written(call))

@@ -70,6 +70,23 @@ async def test_a_connection_with_more_than_its_answer_is_not_used_again(
     assert (await _asked(lines))[1] is not line
 
 
+async def test_a_connection_lost_as_soon_as_it_stands_is_told_as_such(
+    lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = lines._connect
+
+    async def lost() -> Any:
+        line = await connect()
+        line.abort()
+        return line
+
+    monkeypatch.setattr(lines, "_connect", lost)
+    call = Call("POST", "/a")
+    with pytest.raises(UpstreamUnreachable):
+        await lines.send(call)
+    assert not call.sent
+
+
 async def test_failures_have_names(lines: Lines, peer: Peer) -> None:
     peer.script = saying(b"SMTP ready\r\n\r\n")
     with pytest.raises(UpstreamInvalidResponse):
