@@ -31,6 +31,7 @@ Algorithm = Literal[
     "ES384",
     "ES512",
     "EdDSA",
+    "Ed25519",
 ]
 """Asymmetric only: with a shared secret, whoever can verify a token can also make one."""
 
