@@ -4,14 +4,14 @@ Nothing is kept: neither the secret nor the token outlives the call (RFC 6749 se
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import aiohttp
 
 from gateway.auth.client_auth import basic_authorization
-from gateway.auth.discovery import Discovery, Metadata
+from gateway.auth.discovery import Metadata
 from gateway.auth.requests import RETRY_AFTER_SECONDS, Answer, IssuerFault, post_form
 from gateway.problems import IssuerUnavailable, TokenMissing, Unauthenticated
 from gateway.rules import claims, jose
@@ -37,24 +37,25 @@ class GrantRequest:
 
     scope: str | None = None
     audience: str | None = None
+    resource: str | None = None
 
     def form(self) -> dict[str, str]:
-        wanted = {"scope": self.scope, "audience": self.audience}
+        wanted = {"scope": self.scope, "audience": self.audience, "resource": self.resource}
         named = {name: value for name, value in wanted.items() if value is not None}
         return {"grant_type": "client_credentials"} | named
 
 
 class LoginBridge:
-    """One issuer's token endpoint."""
+    """One issuer's token endpoint; ``metadata`` may raise ``IssuerFault``."""
 
     def __init__(
         self,
-        discovery: Discovery,
+        metadata: Callable[[], Awaitable[Metadata]],
         request: GrantRequest,
         session: aiohttp.ClientSession,
         now: Callable[[], float],
     ) -> None:
-        self._discovery = discovery
+        self._metadata = metadata
         self._request = request
         self._session = session
         self._now = now
@@ -63,7 +64,7 @@ class LoginBridge:
         """Raises ``TokenMissing`` if the issuer says no, ``IssuerUnavailable`` if it says nothing
         that can be used."""
         try:
-            metadata = await self._discovery.metadata()
+            metadata = await self._metadata()
             answer = await self._ask(metadata, client_id, client_secret)
             return self._issued(answer)
         except IssuerFault as error:

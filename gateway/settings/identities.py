@@ -14,7 +14,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from gateway.settings.addresses import DiscoveryOrUrl, IssuerUrl
+from gateway.settings.addresses import DiscoveryOrUrl, EndpointUrl, IssuerUrl
 from gateway.settings.base import Form, Record, Text
 from gateway.settings.secrets import Secret
 from gateway.settings.sources import FilePath, sources_of, why_unreadable
@@ -39,7 +39,7 @@ Algorithm = Literal[
 class JwksUrl(Record):
     """A key set at an address of its own."""
 
-    url: IssuerUrl = Field(description="URL of the JSON Web Key Set.")
+    url: EndpointUrl = Field(description="URL of the JSON Web Key Set.")
 
 
 class JwksFile(Record):
@@ -97,6 +97,12 @@ class Login(Record):
     scope: Text | None = Field(None, description="Scope to ask for; null: the client's default.")
     audience: Text | None = Field(
         None, description="Audience to ask for, where the issuer wants it named; null: none."
+    )
+    resource: Text | None = Field(
+        None, description="Resource to ask for, where the issuer wants that (RFC 8707); null: none."
+    )
+    url: DiscoveryOrUrl = Field(
+        "discovery", description="The token endpoint, or discovery to ask the issuer."
     )
 
 

@@ -9,7 +9,7 @@ from gateway.auth.discovery import Discovery
 from gateway.auth.issuers import Surroundings
 from gateway.auth.login import GrantRequest, LoginBridge
 from gateway.problems import IssuerUnavailable, TokenMissing
-from gateway.settings import Login
+from gateway.settings import JwksUrl, Login
 from gateway.simulator.issuer import Client, Fault
 
 
@@ -33,6 +33,27 @@ async def test_scope_and_audience_are_asked_for(make_side: Any) -> None:
     issued = await side.issuer.login.client_credentials("portal", "s3cret")
     caller = await side.authenticator.identify(issued.access_token)
     assert (caller.claims["scope"], caller.claims["aud"]) == ("print", "olconnect")
+
+
+async def test_a_token_endpoint_that_no_discovery_document_names(
+    forge: Any, make_side: Any
+) -> None:
+    forge.issuer.faults["discovery"] = Fault.WRONG_ISSUER
+    url = f"{forge.issuer.url}/token"
+    side = make_side(jwks=JwksUrl(url=f"{forge.issuer.url}/jwks"), login=Login(url=url))
+    issued = await side.issuer.login.client_credentials("portal", "s3cret")
+    assert (await side.authenticator.identify(issued.access_token)).subject == "portal"
+    assert forge.issuer.requests["discovery"] == 0
+
+
+async def test_all_that_is_asked_for_beside_the_grant() -> None:
+    request = GrantRequest(scope="print", audience="olconnect", resource="https://print.example")
+    assert request.form() == {
+        "grant_type": "client_credentials",
+        "scope": "print",
+        "audience": "olconnect",
+        "resource": "https://print.example",
+    }
 
 
 @pytest.mark.parametrize("pair", [("portal", "wrong"), ("nobody", "s3cret"), ("portal", "")])
@@ -78,7 +99,8 @@ async def ask(endpoint: TokenEndpoint, surroundings: Surroundings) -> tuple[str,
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         endpoint.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         discovery = Discovery(endpoint.url, surroundings.session, surroundings.tasks)
-        bridge = LoginBridge(discovery, GrantRequest(), surroundings.session, surroundings.now)
+        session, now = surroundings.session, surroundings.now
+        bridge = LoginBridge(discovery.metadata, GrantRequest(), session, now)
         return await bridge.client_credentials("id", "secret")
     finally:
         await runner.cleanup()
