@@ -11,6 +11,8 @@ MAX_SUBJECT_CHARACTERS = 512
 _LATEST = 2**53
 _SCOPES = frozenset({"scope", "scp"})
 _SUBJECTS = ("sub", "client_id", "azp", "appid")  # the last is what AD FS and Entra ID v1 write
+# Where Keycloak, introspection answers, Cognito and PingAM say what kind of token it is.
+_KINDS = ("typ", "token_type", "token_use", "tokenName")
 
 Claims = Mapping[str, Any]
 
@@ -114,7 +116,7 @@ def check_purpose(claims: Claims) -> None:
 
 
 def _marks(claims: Claims) -> set[str]:
-    values = (claims.get(name) for name in ("typ", "token_type", "token_use"))
+    values = (claims.get(name) for name in _KINDS)
     return {value.lower() for value in values if isinstance(value, str)}
 
 
