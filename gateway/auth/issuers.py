@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import aiohttp
 
+from gateway.auth.client_auth import BASIC, POST, ClientSecret
 from gateway.auth.discovery import Discovery, Metadata
 from gateway.auth.introspection import IntrospectionClient, Introspector
 from gateway.auth.keys import IssuerKeys, KeySource, from_discovery, from_file, from_url
@@ -95,7 +96,7 @@ def _login(settings: Login, discovery: Discovery, around: Surroundings) -> Login
     async def metadata() -> Metadata:
         if settings.url == "discovery":
             return await discovery.metadata()
-        return Metadata(token_endpoint=settings.url)
+        return Metadata(token_endpoint=settings.url, token_auth_methods=frozenset({BASIC, POST}))
 
     request = GrantRequest(settings.scope, settings.audience, settings.resource)
     return LoginBridge(metadata, request, around.session, around.now)
@@ -108,8 +109,7 @@ def _introspector(
         return None
     client = IntrospectionClient(
         _introspection_endpoint(settings.url, discovery),
-        settings.client_id,
-        settings.client_secret.reveal(),
+        ClientSecret(settings.client_id, settings.client_secret.reveal()),
     )
     return Introspector(client, around.session, around.tasks, around.now)
 

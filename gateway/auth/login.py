@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import aiohttp
 
-from gateway.auth.client_auth import basic_authorization
+from gateway.auth.client_auth import ClientSecret
 from gateway.auth.discovery import Metadata
-from gateway.auth.requests import RETRY_AFTER_SECONDS, Answer, IssuerFault, post_form
+from gateway.auth.requests import RETRY_AFTER_SECONDS, Answer, IssuerFault
 from gateway.problems import IssuerUnavailable, TokenMissing, Unauthenticated
 from gateway.rules import claims, jose
 
@@ -76,12 +76,8 @@ class LoginBridge:
     async def _ask(self, metadata: Metadata, client_id: str, client_secret: str) -> Answer:
         if metadata.token_endpoint is None:
             raise IssuerFault("the discovery document names no token_endpoint")
-        form, headers = self._request.form(), {}
-        if "client_secret_basic" in metadata.token_auth_methods:
-            headers["Authorization"] = basic_authorization(client_id, client_secret)
-        else:
-            form |= {"client_id": client_id, "client_secret": client_secret}
-        return await post_form(self._session, metadata.token_endpoint, form, headers)
+        client = ClientSecret(client_id, client_secret, metadata.token_auth_methods)
+        return await client.post(self._session, metadata.token_endpoint, self._request.form())
 
     def _issued(self, answer: Answer) -> IssuedToken:
         document = answer.document or {}

@@ -1,7 +1,9 @@
 """The login bridge: a client's id and secret become the issuer's token, or a refusal."""
 
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 
@@ -10,7 +12,7 @@ from gateway.auth.issuers import Surroundings
 from gateway.auth.login import GrantRequest, LoginBridge
 from gateway.problems import IssuerUnavailable, TokenMissing
 from gateway.settings import JwksUrl, Login
-from gateway.simulator.issuer import Client, Fault
+from gateway.simulator.issuer import Client, DemoIssuer, Fault
 
 
 async def test_a_known_client_gets_a_token_that_works(side: Any) -> None:
@@ -77,6 +79,62 @@ async def test_broken_token_endpoint(fault: Fault, forge: Any, side: Any) -> Non
     assert (await side.issuer.login.client_credentials("portal", "s3cret")).access_token
 
 
+class ParticularIssuer(DemoIssuer):
+    """Reads Basic as it stands, as Glewlwyd and Doorkeeper do, or takes none from this client."""
+
+    takes_basic = True
+
+    def _client_of(self, request: web.Request, form: Mapping[str, str]) -> str | None:
+        shown = request.headers.get("Authorization")
+        if shown is None:
+            return super()._client_of(request, form)
+        as_it_stands = aiohttp.encode_basic_auth("portal", self.clients["portal"].secret)
+        return "portal" if self.takes_basic and shown == as_it_stands else None
+
+
+@pytest.fixture
+async def particular(clock: Any, signing_keys: Any) -> AsyncIterator[ParticularIssuer]:
+    issuer = ParticularIssuer({"portal": Client("pass+/=word")}, algorithms=(), now=clock)
+    issuer.keys = list(signing_keys)
+    await issuer.start()
+    yield issuer
+    await issuer.stop()
+
+
+@pytest.mark.parametrize("takes_basic", [True, False])
+@pytest.mark.parametrize("url", ["discovery", "{}/token"])
+async def test_the_other_way_is_tried_when_the_first_is_refused(
+    url: str, takes_basic: bool, particular: ParticularIssuer, make_side: Any
+) -> None:
+    particular.takes_basic = takes_basic
+    login = Login(url=url.format(particular.url))
+    side = make_side(issuer=particular.url, login=login)
+    issued = await side.issuer.login.client_credentials("portal", "pass+/=word")
+    assert (await side.authenticator.identify(issued.access_token)).subject == "portal"
+    with pytest.raises(TokenMissing, match="refused this client id and secret"):
+        await side.issuer.login.client_credentials("portal", "wrong")
+
+
+async def test_no_way_is_tried_that_the_issuer_does_not_name(
+    particular: ParticularIssuer, make_side: Any
+) -> None:
+    particular.auth_methods = ["client_secret_basic", "private_key_jwt"]
+    side = make_side(issuer=particular.url)
+    with pytest.raises(TokenMissing):
+        await side.issuer.login.client_credentials("portal", "pass+/=word")
+    assert particular.requests["token"] == 1
+
+
+async def test_a_refusal_that_is_not_the_clients_is_not_asked_for_twice(
+    surroundings: Surroundings,
+) -> None:
+    endpoint = TokenEndpoint()
+    endpoint.status, endpoint.document = 400, {"error": "invalid_scope"}
+    with pytest.raises(TokenMissing):
+        await ask(endpoint, surroundings)
+    assert endpoint.asked == 1
+
+
 class TokenEndpoint:
     """An issuer that answers a token request with whatever a test wants."""
 
@@ -84,11 +142,15 @@ class TokenEndpoint:
         self.status = 200
         self.document: Any = {}
         self.url = ""
+        self.asked = 0
 
     async def __call__(self, request: web.BaseRequest) -> web.Response:
         if request.method == "GET":
+            methods = ["client_secret_basic", "client_secret_post"]
             document = {"issuer": self.url, "token_endpoint": f"{self.url}/token"}
-            return web.json_response(document)
+            named = {"token_endpoint_auth_methods_supported": methods}
+            return web.json_response(document | named)
+        self.asked += 1
         return web.json_response(self.document, status=self.status)
 
 
