@@ -17,9 +17,9 @@ from gateway.tasks import TaskSet
 class Metadata:
     """The addresses that the gateway uses; None where the issuer names none."""
 
-    jwks_uri: str | None
-    token_endpoint: str | None
-    introspection_endpoint: str | None
+    jwks_uri: str | None = None
+    token_endpoint: str | None = None
+    introspection_endpoint: str | None = None
     # RFC 8414 section 2: an issuer that names no methods takes client_secret_basic.
     token_auth_methods: frozenset[str] = frozenset({"client_secret_basic"})
 

@@ -3,15 +3,15 @@
 import hashlib
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 from cachetools import TTLCache
 
-from gateway.auth.client_auth import basic_authorization
+from gateway.auth.client_auth import ClientSecret
 from gateway.auth.flight import SingleFlight
-from gateway.auth.requests import RETRY_AFTER_SECONDS, IssuerFault, post_form
+from gateway.auth.requests import RETRY_AFTER_SECONDS, IssuerFault
 from gateway.problems import IssuerUnavailable, TokenMalformed
 from gateway.rules.jose import MAX_TOKEN_CHARACTERS
 from gateway.tasks import TaskSet
@@ -30,8 +30,7 @@ class IntrospectionClient:
     """The gateway's own client at the issuer; ``endpoint`` may raise ``IssuerFault``."""
 
     endpoint: Callable[[], Awaitable[str]]
-    client_id: str
-    client_secret: str = field(repr=False)
+    secret: ClientSecret
 
 
 def check_opaque(token: str) -> None:
@@ -91,16 +90,9 @@ class Introspector:
         return claims
 
     async def _answer(self, token: str) -> Mapping[str, Any] | None:
-        answer = await post_form(
-            self._session,
-            await self._client.endpoint(),
-            {"token": token, "token_type_hint": "access_token"},
-            {
-                "Authorization": basic_authorization(
-                    self._client.client_id, self._client.client_secret
-                )
-            },
-        )
+        form = {"token": token, "token_type_hint": "access_token"}
+        endpoint = await self._client.endpoint()
+        answer = await self._client.secret.post(self._session, endpoint, form)
         if answer.status != 200 or answer.document is None:
             raise IssuerFault(f"introspection answered with status {answer.status}")
         # Exactly true: 1 and "true" are what a broken proxy or a template would say.

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from gateway.auth.discovery import Discovery
+from gateway.auth.client_auth import BASIC, POST, ClientSecret
+from gateway.auth.discovery import Discovery, Metadata
 from gateway.auth.introspection import IntrospectionClient, Introspector
 from gateway.auth.keys import IssuerKeys, KeySource, from_discovery, from_file, from_url
 from gateway.auth.login import GrantRequest, LoginBridge
 from gateway.auth.requests import IssuerFault
 from gateway.auth.tokens import IssuerVerifier
 from gateway.rules.claims import Expectation
-from gateway.settings import Introspection, Issuer, JwksFile, JwksUrl
+from gateway.settings import Introspection, Issuer, JwksFile, JwksUrl, Login
 from gateway.tasks import TaskSet
 
 
@@ -75,9 +76,7 @@ def _connect(name: str, settings: Issuer, around: Surroundings) -> ConnectedIssu
         keys=keys,
         introspector=_introspector(settings.introspection, discovery, around),
     )
-    wanted = settings.login
-    request = GrantRequest(wanted.scope, wanted.audience) if wanted else GrantRequest()
-    bridge = LoginBridge(discovery, request, around.session, around.now)
+    bridge = _login(settings.login or Login(), discovery, around)
     return ConnectedIssuer(settings, verifier, bridge)
 
 
@@ -93,6 +92,16 @@ def _key_source(
             return from_discovery(discovery, session)
 
 
+def _login(settings: Login, discovery: Discovery, around: Surroundings) -> LoginBridge:
+    async def metadata() -> Metadata:
+        if settings.url == "discovery":
+            return await discovery.metadata()
+        return Metadata(token_endpoint=settings.url, token_auth_methods=frozenset({BASIC, POST}))
+
+    request = GrantRequest(settings.scope, settings.audience, settings.resource)
+    return LoginBridge(metadata, request, around.session, around.now)
+
+
 def _introspector(
     settings: Introspection | None, discovery: Discovery, around: Surroundings
 ) -> Introspector | None:
@@ -100,8 +109,7 @@ def _introspector(
         return None
     client = IntrospectionClient(
         _introspection_endpoint(settings.url, discovery),
-        settings.client_id,
-        settings.client_secret.reveal(),
+        ClientSecret(settings.client_id, settings.client_secret.reveal()),
     )
     return Introspector(client, around.session, around.tasks, around.now)
 

@@ -21,6 +21,9 @@ _PUBLIC_MEMBERS = {"RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _LOADERS = {"RSA": "RS256", "EC": "ES256", "OKP": "EdDSA"}
 
+# RFC 9864 names by its curve what RFC 8037 called EdDSA; issuers use either name.
+_EDWARDS = frozenset({"EdDSA", "Ed25519"})
+
 # The algorithm objects of PyJWT, by name. HMAC and none are not among them, so that no key can
 # ever be taken for a shared secret (CVE-2022-29217, CVE-2026-48526).
 _ALGORITHMS: dict[str, Algorithm] = {
@@ -28,6 +31,7 @@ _ALGORITHMS: dict[str, Algorithm] = {
     for name, algorithm in get_default_algorithms().items()
     if name in {*_RSA, *_BY_CURVE.values(), "EdDSA"}
 }
+_ALGORITHMS["Ed25519"] = _ALGORITHMS["EdDSA"]  # only keys of this curve are ever loaded
 
 # Moduli made by Infineon's RSALib (CVE-2017-15361) are powers of 65537 modulo every small prime.
 _ROCA_PRIMES = tuple(
@@ -121,7 +125,7 @@ def _algorithms_of(key: PublicKey | None) -> frozenset[str]:
             algorithm = _BY_CURVE.get(key.curve.name)
             return frozenset({algorithm}) if algorithm else frozenset()
         case ed25519.Ed25519PublicKey():
-            return frozenset({"EdDSA"})
+            return _EDWARDS
         case _:
             return frozenset()
 

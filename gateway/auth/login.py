@@ -4,15 +4,15 @@ Nothing is kept: neither the secret nor the token outlives the call (RFC 6749 se
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import aiohttp
 
-from gateway.auth.client_auth import basic_authorization
-from gateway.auth.discovery import Discovery, Metadata
-from gateway.auth.requests import RETRY_AFTER_SECONDS, Answer, IssuerFault, post_form
+from gateway.auth.client_auth import ClientSecret
+from gateway.auth.discovery import Metadata
+from gateway.auth.requests import RETRY_AFTER_SECONDS, Answer, IssuerFault
 from gateway.problems import IssuerUnavailable, TokenMissing, Unauthenticated
 from gateway.rules import claims, jose
 
@@ -37,24 +37,25 @@ class GrantRequest:
 
     scope: str | None = None
     audience: str | None = None
+    resource: str | None = None
 
     def form(self) -> dict[str, str]:
-        wanted = {"scope": self.scope, "audience": self.audience}
+        wanted = {"scope": self.scope, "audience": self.audience, "resource": self.resource}
         named = {name: value for name, value in wanted.items() if value is not None}
         return {"grant_type": "client_credentials"} | named
 
 
 class LoginBridge:
-    """One issuer's token endpoint."""
+    """One issuer's token endpoint; ``metadata`` may raise ``IssuerFault``."""
 
     def __init__(
         self,
-        discovery: Discovery,
+        metadata: Callable[[], Awaitable[Metadata]],
         request: GrantRequest,
         session: aiohttp.ClientSession,
         now: Callable[[], float],
     ) -> None:
-        self._discovery = discovery
+        self._metadata = metadata
         self._request = request
         self._session = session
         self._now = now
@@ -63,7 +64,7 @@ class LoginBridge:
         """Raises ``TokenMissing`` if the issuer says no, ``IssuerUnavailable`` if it says nothing
         that can be used."""
         try:
-            metadata = await self._discovery.metadata()
+            metadata = await self._metadata()
             answer = await self._ask(metadata, client_id, client_secret)
             return self._issued(answer)
         except IssuerFault as error:
@@ -75,12 +76,8 @@ class LoginBridge:
     async def _ask(self, metadata: Metadata, client_id: str, client_secret: str) -> Answer:
         if metadata.token_endpoint is None:
             raise IssuerFault("the discovery document names no token_endpoint")
-        form, headers = self._request.form(), {}
-        if "client_secret_basic" in metadata.token_auth_methods:
-            headers["Authorization"] = basic_authorization(client_id, client_secret)
-        else:
-            form |= {"client_id": client_id, "client_secret": client_secret}
-        return await post_form(self._session, metadata.token_endpoint, form, headers)
+        client = ClientSecret(client_id, client_secret, metadata.token_auth_methods)
+        return await client.post(self._session, metadata.token_endpoint, self._request.form())
 
     def _issued(self, answer: Answer) -> IssuedToken:
         document = answer.document or {}

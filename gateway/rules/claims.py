@@ -10,6 +10,9 @@ MAX_SUBJECT_CHARACTERS = 512
 # Beyond 2**53 a JSON number is no longer the number that its sender wrote (RFC 8259 section 6).
 _LATEST = 2**53
 _SCOPES = frozenset({"scope", "scp"})
+_SUBJECTS = ("sub", "client_id", "azp", "appid")  # the last is what AD FS and Entra ID v1 write
+# Where Keycloak, introspection answers, Cognito and PingAM say what kind of token it is.
+_KINDS = ("typ", "token_type", "token_use", "tokenName")
 
 Claims = Mapping[str, Any]
 
@@ -113,7 +116,7 @@ def check_purpose(claims: Claims) -> None:
 
 
 def _marks(claims: Claims) -> set[str]:
-    values = (claims.get(name) for name in ("typ", "token_type", "token_use"))
+    values = (claims.get(name) for name in _KINDS)
     return {value.lower() for value in values if isinstance(value, str)}
 
 
@@ -124,8 +127,8 @@ def _is_for_access(claims: Claims) -> bool:
 
 
 def subject_of(claims: Claims) -> str:
-    """``sub``, or for a client's own token without one its ``client_id`` or ``azp``."""
-    name = next((name for name in ("sub", "client_id", "azp") if name in claims), None)
+    """``sub``, or the client's name in a token without one, by whichever claim its issuer uses."""
+    name = next((name for name in _SUBJECTS if name in claims), None)
     if name is None:
         raise TokenClaims("The token has no sub.")
     subject = claims[name]

@@ -21,6 +21,8 @@ _ACCEPTED_TYPES = frozenset({"jwt", "at+jwt"})
 # crit and b64 change what is signed (RFC 7515 section 4.1.11, RFC 7797 section 7), zip and cty what
 # the payload is; all four have let readers disagree about one token.
 _REFUSED_PARAMETERS = ("crit", "b64", "zip", "cty")
+# PingAM writes this into every token; it says only what holds for every token that is accepted.
+_UNCOMPRESSED = ("zip", "NONE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +80,16 @@ def check_header(header: dict[str, Any], algorithms: Collection[str]) -> str:
     algorithm = header.get("alg")
     if not isinstance(algorithm, str) or algorithm not in algorithms:
         raise TokenAlgorithm(f"Accepted algorithms: {', '.join(sorted(algorithms))}.")
-    for parameter in _REFUSED_PARAMETERS:
-        if parameter in header:
-            raise TokenMalformed(f"The header parameter {parameter} is not accepted.")
+    _check_parameters(header)
     _check_type(header)
     _check_kid(header)
     return algorithm
+
+
+def _check_parameters(header: dict[str, Any]) -> None:
+    for parameter in _REFUSED_PARAMETERS:
+        if parameter in header and (parameter, header[parameter]) != _UNCOMPRESSED:
+            raise TokenMalformed(f"The header parameter {parameter} is not accepted.")
 
 
 def _check_type(header: dict[str, Any]) -> None:

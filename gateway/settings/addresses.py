@@ -64,7 +64,7 @@ def is_loopback(host: str) -> bool:
     return bare == "localhost" or (_is_ip(bare) and ip_address(bare).is_loopback)
 
 
-def _parse_url(value: Any) -> Url:
+def _parse_url(value: Any, *, may_have_query: bool = False) -> Url:
     if not isinstance(value, str) or not _HTTP_URL.fullmatch(value):
         _refuse("url", "must be an absolute http:// or https:// URL")
     try:
@@ -74,7 +74,9 @@ def _parse_url(value: Any) -> Url:
         _refuse("url", "must be an absolute http:// or https:// URL with a valid host and port")
     if url.username is not None or url.password is not None:
         _refuse("url", "must not contain a user name or password")
-    if url.query is not None or url.fragment is not None:
+    if may_have_query and url.fragment is not None:
+        _refuse("url", "must not contain a fragment")
+    if not may_have_query and (url.query is not None or url.fragment is not None):
         _refuse("url", "must not contain a query or fragment")
     return url
 
@@ -98,7 +100,15 @@ def parse_cors_origin(value: Any) -> str:
 
 def parse_issuer_url(value: Any, info: ValidationInfo) -> str:
     """The text as it stands: ``iss`` is compared character by character (OIDC Core section 2)."""
-    url = _parse_url(value)
+    return _protected(_parse_url(value), value, info)
+
+
+def parse_endpoint_url(value: Any, info: ValidationInfo) -> str:
+    """One of an issuer's addresses, which may have a query (RFC 6749 section 3.2)."""
+    return _protected(_parse_url(value, may_have_query=True), value, info)
+
+
+def _protected(url: Url, value: Any, info: ValidationInfo) -> str:
     is_protected = url.scheme == "https" or is_loopback(url.host or "")
     if not is_protected and not sources_of(info).plain_http_issuers:
         _refuse("https", "must be an https:// URL: plain http is for loopback only")
@@ -108,7 +118,7 @@ def parse_issuer_url(value: Any, info: ValidationInfo) -> str:
 def parse_discovery_or_url(value: Any, info: ValidationInfo) -> str:
     if value == "discovery":
         return "discovery"
-    return parse_issuer_url(value, info)
+    return parse_endpoint_url(value, info)
 
 
 def parse_network(value: Any) -> IPv4Network | IPv6Network:
@@ -127,6 +137,7 @@ def parse_network(value: Any) -> IPv4Network | IPv6Network:
 
 
 _URL_SCHEMA = {"type": "string", "pattern": r"^https?://[^\s?#@]+$"}
+_ENDPOINT_SCHEMA = {"type": "string", "pattern": r"^https?://[^\s#@]+$"}
 _ORIGIN_SCHEMA = {"type": "string", "pattern": r"^https?://[^\s/?#@]+/?$"}
 
 ListenAddress = Annotated[
@@ -140,10 +151,11 @@ ListenAddress = Annotated[
 Origin = Annotated[str, BeforeValidator(parse_origin), WithJsonSchema(_ORIGIN_SCHEMA)]
 CorsOrigin = Annotated[str, BeforeValidator(parse_cors_origin), WithJsonSchema(_ORIGIN_SCHEMA)]
 IssuerUrl = Annotated[str, BeforeValidator(parse_issuer_url), WithJsonSchema(_URL_SCHEMA)]
+EndpointUrl = Annotated[str, BeforeValidator(parse_endpoint_url), WithJsonSchema(_ENDPOINT_SCHEMA)]
 DiscoveryOrUrl = Annotated[
     str,
     BeforeValidator(parse_discovery_or_url),
-    WithJsonSchema({"anyOf": [{"const": "discovery"}, _URL_SCHEMA]}),
+    WithJsonSchema({"anyOf": [{"const": "discovery"}, _ENDPOINT_SCHEMA]}),
 ]
 Network = Annotated[
     IPv4Network | IPv6Network,

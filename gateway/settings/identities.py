@@ -14,7 +14,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from gateway.settings.addresses import DiscoveryOrUrl, IssuerUrl
+from gateway.settings.addresses import DiscoveryOrUrl, EndpointUrl, IssuerUrl
 from gateway.settings.base import Form, Record, Text
 from gateway.settings.secrets import Secret
 from gateway.settings.sources import FilePath, sources_of, why_unreadable
@@ -31,6 +31,7 @@ Algorithm = Literal[
     "ES384",
     "ES512",
     "EdDSA",
+    "Ed25519",
 ]
 """Asymmetric only: with a shared secret, whoever can verify a token can also make one."""
 
@@ -38,7 +39,7 @@ Algorithm = Literal[
 class JwksUrl(Record):
     """A key set at an address of its own."""
 
-    url: IssuerUrl = Field(description="URL of the JSON Web Key Set.")
+    url: EndpointUrl = Field(description="URL of the JSON Web Key Set.")
 
 
 class JwksFile(Record):
@@ -96,6 +97,12 @@ class Login(Record):
     scope: Text | None = Field(None, description="Scope to ask for; null: the client's default.")
     audience: Text | None = Field(
         None, description="Audience to ask for, where the issuer wants it named; null: none."
+    )
+    resource: Text | None = Field(
+        None, description="Resource to ask for, where the issuer wants that (RFC 8707); null: none."
+    )
+    url: DiscoveryOrUrl = Field(
+        "discovery", description="The token endpoint, or discovery to ask the issuer."
     )
 
 

@@ -62,6 +62,19 @@ async def test_other_curves_when_configured(algorithm: str, forge: Any, make_sid
     assert await side.refusal(forge.token()) == "token_algorithm"
 
 
+async def test_both_names_of_edwards_signatures(forge: Any, make_side: Any) -> None:
+    key = forge.key("EdDSA")
+    by_new_name = forge.token({"alg": "Ed25519", "kid": key.kid}, algorithm="EdDSA")
+    by_old_name = forge.token(algorithm="EdDSA")
+    for name, token in (("Ed25519", by_new_name), ("EdDSA", by_old_name)):
+        for published in ({"alg": name}, {"alg": None}):
+            forge.issuer.published = [key.public_jwk() | published]
+            side = make_side(algorithms=(name,))
+            assert (await side.authenticator.identify(token)).subject == "ann"
+    forge.issuer.published = [key.public_jwk() | {"alg": "Ed25519"}]
+    assert await make_side(algorithms=("EdDSA",)).refusal(by_old_name) == "token_algorithm"
+
+
 @pytest.mark.parametrize("algorithm", NOT_IN_THE_LIST, ids=repr)
 async def test_algorithm_not_in_the_list(algorithm: Any, forge: Any, side: Any) -> None:
     token = forge.token(forge.header() | {"alg": algorithm})

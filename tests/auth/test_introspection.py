@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from gateway.auth.client_auth import ClientSecret
 from gateway.auth.introspection import (
     MAX_UNDER_WAY,
     IntrospectionClient,
@@ -30,6 +31,18 @@ async def test_an_active_token_names_its_caller(forge: Any, asking: Any) -> None
     assert (caller.issuer, caller.subject) == ("demo", "bob")
     assert caller.claims["groups"] == ["ol-billing"]
     assert forge.issuer.requests["jwks"] == 0
+
+
+async def test_the_way_of_showing_the_secret_is_found_and_kept(
+    forge: Any, asking: Any, monkeypatch: Any
+) -> None:
+    def by_form_only(request: web.Request, form: dict[str, str]) -> str | None:
+        return form.get("client_id") if "Authorization" not in request.headers else None
+
+    monkeypatch.setattr(forge.issuer, "_client_of", by_form_only)
+    for asked in (2, 3):
+        await asking.authenticator.identify(forge.issuer.mint_opaque())
+        assert forge.issuer.requests["introspection"] == asked
 
 
 async def test_positive_answers_count_for_thirty_seconds(forge: Any, asking: Any) -> None:
@@ -131,8 +144,8 @@ async def test_an_answer_without_exp_counts_for_a_minute(surroundings: Surroundi
     async def endpoint() -> str:
         return f"http://127.0.0.1:{runner.addresses[0][1]}/introspect?realm=%2Fa"
 
-    client = IntrospectionClient(endpoint, "gateway", "secret")
-    assert "secret" not in repr(client).replace("client_secret", "")
+    client = IntrospectionClient(endpoint, ClientSecret("gateway", "s3cret"))
+    assert "s3cret" not in repr(client)
     around = surroundings
     introspector = Introspector(client, around.session, around.tasks, around.now)
     assert await introspector.claims_of("opaque") == {"active": True, "client_id": "portal"}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from jwt.algorithms import get_default_algorithms
 
 from gateway.auth.jwks import MAX_CANDIDATES, MAX_KEYS, fitting, read_keys
+from gateway.settings import JwksUrl
 from gateway.simulator.issuer import SigningKey, new_key
 
 
@@ -48,7 +49,7 @@ def test_without_alg_the_kind_decides(signing_keys: list[SigningKey]) -> None:
     expected = {
         "RS256": {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"},
         "ES256": {"ES256"},
-        "EdDSA": {"EdDSA"},
+        "EdDSA": {"EdDSA", "Ed25519"},
     }
     for key in signing_keys:
         if key.algorithm in expected:
@@ -181,6 +182,13 @@ def test_candidates(rsa_jwk: dict[str, Any], signing_keys: list[SigningKey]) -> 
     assert fitting(keys, "other", "RS256") == ()
     same = read_keys({"keys": [rsa_jwk] * 20})
     assert len(fitting(same, None, "RS256")) == MAX_CANDIDATES
+
+
+async def test_keys_at_an_address_with_a_query(forge: Any, make_side: Any) -> None:
+    # Entra ID has keys of single applications: …/discovery/keys?appid=…
+    side = make_side(jwks=JwksUrl(url=f"{forge.issuer.url}/jwks?appid=6731de76"))
+    assert (await side.authenticator.identify(forge.token())).subject == "ann"
+    assert forge.issuer.requests == {"jwks": 1}
 
 
 async def test_tokens_of_unusable_keys_are_refused(forge: Any, side: Any) -> None:

@@ -1,7 +1,9 @@
 """The login bridge: a client's id and secret become the issuer's token, or a refusal."""
 
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 
@@ -9,8 +11,8 @@ from gateway.auth.discovery import Discovery
 from gateway.auth.issuers import Surroundings
 from gateway.auth.login import GrantRequest, LoginBridge
 from gateway.problems import IssuerUnavailable, TokenMissing
-from gateway.settings import Login
-from gateway.simulator.issuer import Client, Fault
+from gateway.settings import JwksUrl, Login
+from gateway.simulator.issuer import Client, DemoIssuer, Fault
 
 
 async def test_a_known_client_gets_a_token_that_works(side: Any) -> None:
@@ -35,6 +37,27 @@ async def test_scope_and_audience_are_asked_for(make_side: Any) -> None:
     assert (caller.claims["scope"], caller.claims["aud"]) == ("print", "olconnect")
 
 
+async def test_a_token_endpoint_that_no_discovery_document_names(
+    forge: Any, make_side: Any
+) -> None:
+    forge.issuer.faults["discovery"] = Fault.WRONG_ISSUER
+    url = f"{forge.issuer.url}/token"
+    side = make_side(jwks=JwksUrl(url=f"{forge.issuer.url}/jwks"), login=Login(url=url))
+    issued = await side.issuer.login.client_credentials("portal", "s3cret")
+    assert (await side.authenticator.identify(issued.access_token)).subject == "portal"
+    assert forge.issuer.requests["discovery"] == 0
+
+
+async def test_all_that_is_asked_for_beside_the_grant() -> None:
+    request = GrantRequest(scope="print", audience="olconnect", resource="https://print.example")
+    assert request.form() == {
+        "grant_type": "client_credentials",
+        "scope": "print",
+        "audience": "olconnect",
+        "resource": "https://print.example",
+    }
+
+
 @pytest.mark.parametrize("pair", [("portal", "wrong"), ("nobody", "s3cret"), ("portal", "")])
 async def test_wrong_secret(pair: tuple[str, str], side: Any) -> None:
     with pytest.raises(TokenMissing, match="refused this client id and secret") as refused:
@@ -56,6 +79,62 @@ async def test_broken_token_endpoint(fault: Fault, forge: Any, side: Any) -> Non
     assert (await side.issuer.login.client_credentials("portal", "s3cret")).access_token
 
 
+class ParticularIssuer(DemoIssuer):
+    """Reads Basic as it stands, as Glewlwyd and Doorkeeper do, or takes none from this client."""
+
+    takes_basic = True
+
+    def _client_of(self, request: web.Request, form: Mapping[str, str]) -> str | None:
+        shown = request.headers.get("Authorization")
+        if shown is None:
+            return super()._client_of(request, form)
+        as_it_stands = aiohttp.encode_basic_auth("portal", self.clients["portal"].secret)
+        return "portal" if self.takes_basic and shown == as_it_stands else None
+
+
+@pytest.fixture
+async def particular(clock: Any, signing_keys: Any) -> AsyncIterator[ParticularIssuer]:
+    issuer = ParticularIssuer({"portal": Client("pass+/=word")}, algorithms=(), now=clock)
+    issuer.keys = list(signing_keys)
+    await issuer.start()
+    yield issuer
+    await issuer.stop()
+
+
+@pytest.mark.parametrize("takes_basic", [True, False])
+@pytest.mark.parametrize("url", ["discovery", "{}/token"])
+async def test_the_other_way_is_tried_when_the_first_is_refused(
+    url: str, takes_basic: bool, particular: ParticularIssuer, make_side: Any
+) -> None:
+    particular.takes_basic = takes_basic
+    login = Login(url=url.format(particular.url))
+    side = make_side(issuer=particular.url, login=login)
+    issued = await side.issuer.login.client_credentials("portal", "pass+/=word")
+    assert (await side.authenticator.identify(issued.access_token)).subject == "portal"
+    with pytest.raises(TokenMissing, match="refused this client id and secret"):
+        await side.issuer.login.client_credentials("portal", "wrong")
+
+
+async def test_no_way_is_tried_that_the_issuer_does_not_name(
+    particular: ParticularIssuer, make_side: Any
+) -> None:
+    particular.auth_methods = ["client_secret_basic", "private_key_jwt"]
+    side = make_side(issuer=particular.url)
+    with pytest.raises(TokenMissing):
+        await side.issuer.login.client_credentials("portal", "pass+/=word")
+    assert particular.requests["token"] == 1
+
+
+async def test_a_refusal_that_is_not_the_clients_is_not_asked_for_twice(
+    surroundings: Surroundings,
+) -> None:
+    endpoint = TokenEndpoint()
+    endpoint.status, endpoint.document = 400, {"error": "invalid_scope"}
+    with pytest.raises(TokenMissing):
+        await ask(endpoint, surroundings)
+    assert endpoint.asked == 1
+
+
 class TokenEndpoint:
     """An issuer that answers a token request with whatever a test wants."""
 
@@ -63,11 +142,15 @@ class TokenEndpoint:
         self.status = 200
         self.document: Any = {}
         self.url = ""
+        self.asked = 0
 
     async def __call__(self, request: web.BaseRequest) -> web.Response:
         if request.method == "GET":
+            methods = ["client_secret_basic", "client_secret_post"]
             document = {"issuer": self.url, "token_endpoint": f"{self.url}/token"}
-            return web.json_response(document)
+            named = {"token_endpoint_auth_methods_supported": methods}
+            return web.json_response(document | named)
+        self.asked += 1
         return web.json_response(self.document, status=self.status)
 
 
@@ -78,7 +161,8 @@ async def ask(endpoint: TokenEndpoint, surroundings: Surroundings) -> tuple[str,
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         endpoint.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         discovery = Discovery(endpoint.url, surroundings.session, surroundings.tasks)
-        bridge = LoginBridge(discovery, GrantRequest(), surroundings.session, surroundings.now)
+        session, now = surroundings.session, surroundings.now
+        bridge = LoginBridge(discovery.metadata, GrantRequest(), session, now)
         return await bridge.client_credentials("id", "secret")
     finally:
         await runner.cleanup()

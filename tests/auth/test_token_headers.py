@@ -130,6 +130,10 @@ CRITICAL: list[dict[str, Any]] = [
     {"b64": False},
     {"b64": True},
     {"zip": "DEF"},
+    {"zip": "none"},
+    {"zip": None},
+    {"zip": ["NONE"]},
+    {"zip": ""},
     {"cty": "JWT"},
 ]
 
@@ -169,3 +173,8 @@ REFUSED_TYPES: list[Any] = [
 @pytest.mark.parametrize("kind", REFUSED_TYPES, ids=repr)
 async def test_refused_types(kind: Any, forge: Any, side: Any) -> None:
     assert await side.refusal(forge.token(forge.header(typ=kind))) == "token_claims"
+
+
+async def test_a_payload_said_to_be_uncompressed(forge: Any, side: Any) -> None:
+    token = forge.token(forge.header(zip="NONE", typ="JWT"))  # as PingAM, once ForgeRock, has it
+    assert (await side.authenticator.identify(token)).subject == "ann"

@@ -165,6 +165,8 @@ def test_introspected_claims_may_be_absent_but_not_wrong() -> None:
         ({"sub": "ann", "client_id": "portal"}, "ann"),
         ({"client_id": "portal", "azp": "other"}, "portal"),
         ({"azp": "portal"}, "portal"),
+        ({"appid": "portal", "apptype": "Confidential"}, "portal"),
+        ({"azp": "portal", "appid": "other"}, "portal"),
         ({"sub": "Ann Müller"}, "Ann Müller"),
         ({"sub": "s" * 512}, "s" * 512),
     ],

@@ -72,7 +72,9 @@ ANOTHER_ISSUER = {"issuer": "https://id.example.com/realms/corp", "audiences": [
         ((*ISSUER, "leeway"), "6m", "issuers.corporate.leeway: must be from 0s to 5m"),
         ((*ISSUER, "jwks"), "elsewhere", "issuers.corporate.jwks: must be discovery, {url: *"),
         ((*ISSUER, "jwks"), {"url": "https://h", "file": "f"}, "*.jwks.url: is one too many*"),
+        ((*ISSUER, "issuer"), "https://h?a=b", "*.issuer: must not contain a query or fragment"),
         ((*ISSUER, "jwks"), {"url": "http://h"}, "issuers.corporate.jwks.url: * https:// *"),
+        ((*ISSUER, "jwks"), {"url": "https://h?a#f"}, "*.jwks.url: must not contain a fragment"),
         ((*ISSUER, "jwks"), {"file": "none"}, "issuers.corporate.jwks.file: * does not exist"),
         ((*ISSUER, "jwks"), {"file": "gateway.yaml"}, "*.jwks.file: holds no JSON Web Key Set *"),
         (
@@ -80,6 +82,7 @@ ANOTHER_ISSUER = {"issuer": "https://id.example.com/realms/corp", "audiences": [
             {"client_id": "a", "client_secret": {"value": "b"}, "url": "http://h"},
             "issuers.corporate.introspection.url: must be an https:// URL*",
         ),
+        ((*ISSUER, "login"), {"url": "http://h/token"}, "*.login.url: must be an https:// URL*"),
         ((*ISSUER, "login"), {"scop": "x"}, "issuers.corporate.login.scop: * did you mean scope?"),
         (("credentials", "printing", "kind"), "digest", "*.kind: must be 'basic' or 'auth_token'"),
         (
