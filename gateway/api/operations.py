@@ -1,5 +1,6 @@
 """Operations: the team's list, one of them, and its cancellation."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ _DEFAULT_LIMIT = 50
 _HIGHEST_LIMIT = 200
 # How far back a list with a status looks; running ones are found whatever their age.
 _SEARCHED = 2000
+_LOOKED_AT = 20
 _ANSWER_BYTES = 64 * 1024
 _NO_STORE = ("Cache-Control", "no-store")
 
@@ -43,9 +45,12 @@ class Operations:
         }
 
     async def list(self, passage: Passage) -> answers.Answer:
-        """Raises InvalidParameters."""
+        """How all of them stand now, unless very many are running. Raises InvalidParameters."""
         limit, status = _limit(passage), _status(passage)
         team = passage.team
+        # Those that began first are the likeliest to have ended without anybody asking.
+        running = await self.ledger.running(team.name, limit=_LOOKED_AT)
+        await asyncio.gather(*map(self.watcher.refreshed, running))
         if status is Status.RUNNING:
             found = (await self.ledger.running(team.name, limit=_SEARCHED))[::-1]
         else:

@@ -38,6 +38,16 @@ async def test_the_list_by_status(slow: Stage, caller: TestCaller) -> None:
         assert [entry["id"] for entry in reply.json()["operations"]] == expected
 
 
+async def test_the_list_shows_an_end_that_nobody_has_asked_about(caller: TestCaller) -> None:
+    file = await caller.upload()
+    id_ = await caller.start(f"{REST}/workflow/datamining/Promo-EN.OL-datamapper/{file}")
+    async with asyncio.timeout(5):
+        while (await caller.get(f"{API}?status=running")).json()["operations"]:
+            await asyncio.sleep(0.05)
+    reply = await caller.get(f"{API}?status=succeeded")
+    assert [entry["id"] for entry in reply.json()["operations"]] == [id_]
+
+
 @pytest.mark.parametrize(
     ("query", "parameter"),
     [
