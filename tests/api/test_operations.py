@@ -42,7 +42,7 @@ async def test_the_list_shows_an_end_that_nobody_has_asked_about(caller: TestCal
     file = await caller.upload()
     id_ = await caller.start(f"{REST}/workflow/datamining/Promo-EN.OL-datamapper/{file}")
     async with asyncio.timeout(5):
-        while (await caller.get(f"{API}?status=running")).json()["operations"]:
+        while (await caller.get(f"{API}?status=running")).json()["operations"]:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     reply = await caller.get(f"{API}?status=succeeded")
     assert [entry["id"] for entry in reply.json()["operations"]] == [id_]
