@@ -191,6 +191,9 @@ def _framing(request: Inbound) -> None:
     # RFC 9112 section 6.1: whoever passed this on may have framed it in another way.
     if request.version < HttpVersion11 and "Transfer-Encoding" in request.headers:
         raise MalformedRequest("HTTP/1.0 knows no Transfer-Encoding.")
+    # aiohttp takes off the last coding only, and what is left would pass for the body.
+    if request.headers.get("Transfer-Encoding", "chunked").lower() != "chunked":
+        raise MalformedRequest("The only transfer coding accepted is chunked.")
     # What follows these is not read as HTTP any more. Other upgrades, such as Java's to h2c, are
     # offers that may be ignored.
     if request.method == "CONNECT" or request.headers.get("Upgrade", "").lower() == "websocket":
