@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 from aiohttp import web
+from multidict import CIMultiDictProxy
 
 from gateway import answers, rendering
 from gateway.budget import Budget
@@ -89,9 +90,7 @@ class Observer:
         lesson = head.memo.lesson
         if lesson is None or self._rote is None:
             return None
-        if self._proxies:
-            forwarded_for = head.message.headers.get("X-Forwarded-For")
-            client = client_of(client, forwarded_for, self._proxies)
+        client = self._client(client, head.message.headers)
         repeated = self._rote.repeat(lesson, client)
         if repeated is None:
             return None
@@ -172,11 +171,18 @@ class Observer:
         )
         exchange.span = span
         exchange.origin = fields.get("Origin")
-        exchange.client = client_of(request.remote, fields.get("X-Forwarded-For"), self._proxies)
+        exchange.client = self._client(request.remote, fields)
         exchange.budget = self._budget
         exchange.headers += _identifying(exchange)
         exchange.headers += cors.for_answer(exchange.origin, self._origins)
         return exchange
+
+    def _client(self, peer: str | None, fields: CIMultiDictProxy[str]) -> str | None:
+        if not self._proxies:
+            return peer
+        # Some proxies add a line of their own, below those that a caller has invented.
+        forwarded_for = ",".join(fields.getall("X-Forwarded-For", ()))
+        return client_of(peer, forwarded_for, self._proxies)
 
     def _record(self, exchange: Exchange) -> None:
         seconds = perf_counter() - exchange.started
