@@ -90,7 +90,9 @@ class Passage:
         self.exchange.credential = self.team.credential
 
     def header(self, name: str) -> str | None:
-        return self.request.headers.get(name)
+        """The field's value, of several lines the list that they are (RFC 9110 section 5.3)."""
+        lines = self.request.headers.getall(name, ())
+        return ", ".join(lines) if lines else None
 
 
 class Front:

@@ -1,0 +1,66 @@
+"""What a request says in one way to the gateway and could say in another one to OL Connect."""
+
+import json
+
+import pytest
+
+from tests.support.peer import Peer, said, saying
+from tests.support.stage import REST, Stage
+from tests.support.wire import Raw, dial, head
+
+PROPERTIES = f"{REST}/entity/jobs/1/properties"
+JSON = "Content-Type: application/json"
+
+
+async def asked(stage: Stage, method: str, target: str, *lines: str, body: bytes = b"") -> Raw:
+    async with dial(stage.gateway.public.port) as wire:
+        length = f"Content-Length: {len(body)}"
+        token = stage.token("ol-operators" if method == "GET" else "ol-billing")
+        await wire.send(head(method, target, length, *lines, token=token) + body)
+        return await wire.answer()
+
+
+async def test_a_charset_cannot_hide_ids_in_a_text(stage: Stage) -> None:
+    """Read as Shift_JIS, the backslash is half a character, and the text ends before the ids."""
+    own = await stage.caller().content_set()
+    hidden = json.dumps({"identifiers": [int(own)], "note": '\u3041"AND'}, ensure_ascii=False)
+    body = hidden.replace("AND", ', \\"identifiers\\": [1], \\"x\\": \\"').encode()
+    assert json.loads(body)["identifiers"] == [int(own)]
+    assert '",' in body.decode("shift_jis").partition("note")[2]
+    stage.simulator.record.clear()
+    target = f"{REST}/workflow/jobcreation/Invoices.OL-jobpreset"
+    answer = await asked(stage, "POST", target, f"{JSON}; charset=Shift_JIS", body=body)
+    assert (answer.status, answer.code) == (415, "unsupported_media_type")
+    assert stage.requests() == []
+    answer = await asked(stage, "POST", target, f"{JSON}; charset=UTF-8", body=body)
+    assert answer.status == 202
+
+
+async def test_a_second_coding_is_not_passed_over(stage: Stage) -> None:
+    lines = ("Content-Encoding: identity", "Content-Encoding: gzip")
+    answer = await asked(stage, "PUT", PROPERTIES, JSON, *lines, body=b"[]")
+    assert (answer.status, answer.code) == (400, "malformed_request")
+    assert stage.requests() == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "status", "calls"),
+    [
+        ((), 200, 1),
+        (("Cache-Control: max-age=60",), 200, 1),
+        (("Cache-Control: max-age=60", "Cache-Control: no-cache"), 200, 2),
+        (('If-None-Match: W/"x"', "If-None-Match: TAG"), 304, 1),
+    ],
+)
+async def test_lines_of_a_list_are_one_list(
+    peered: Stage, peer: Peer, lines: tuple[str, ...], status: int, calls: int
+) -> None:
+    peer.script = saying(said(JSON, "Content-Length: 2", body=b"[]"))
+    first = await asked(peered, "GET", PROPERTIES)
+    tag = first.one("ETag")
+    assert tag is not None
+    for _ in range(2):
+        peer.asked = peer.asked[:1]
+        sent = [line.replace("TAG", tag) for line in lines]
+        answer = await asked(peered, "GET", PROPERTIES, *sent)
+        assert (answer.status, len(peer.asked)) == (status, calls)
