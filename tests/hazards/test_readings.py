@@ -64,3 +64,20 @@ async def test_lines_of_a_list_are_one_list(
         sent = [line.replace("TAG", tag) for line in lines]
         answer = await asked(peered, "GET", PROPERTIES, *sent)
         assert (answer.status, len(peer.asked)) == (status, calls)
+
+
+async def test_head_tells_what_get_would(peered: Stage, peer: Peer) -> None:
+    """RFC 9110 sections 9.3.2 and 13.1.2: its validator, its length, and 304 for who has it."""
+    peer.script = saying(said(JSON, "Content-Length: 2", body=b"[]"))
+    token = peered.token("ol-operators")
+    async with dial(peered.gateway.public.port) as wire:
+        for method in ("HEAD", "GET", "HEAD", "HEAD", "GET"):
+            await wire.send(head(method, PROPERTIES, token=token))
+            answer = await wire.answer(bodiless=method == "HEAD")
+            assert answer.status == 200
+            assert answer.one("Content-Length") == "2"
+            tag = answer.one("ETag")
+            assert tag is not None
+            await wire.send(head(method, PROPERTIES, f"If-None-Match: {tag}", token=token))
+            assert (await wire.answer(bodiless=True)).status == 304
+    assert [asked.first.split(" ")[0] for asked in peer.asked] == ["GET"]
