@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.support.peer import Peer, said, saying
-from tests.support.stage import REST, Stage
+from tests.support.stage import CONFIG, REST, Stage
 from tests.support.wire import Raw, dial, head
 
 PROPERTIES = f"{REST}/entity/jobs/1/properties"
@@ -81,3 +81,37 @@ async def test_head_tells_what_get_would(peered: Stage, peer: Peer) -> None:
             await wire.send(head(method, PROPERTIES, f"If-None-Match: {tag}", token=token))
             assert (await wire.answer(bodiless=True)).status == 304
     assert [asked.first.split(" ")[0] for asked in peer.asked] == ["GET"]
+
+
+UNKEYED = (
+    *("X-Forwarded-Host: evil.test", "X-Host: evil.test", "Forwarded: host=evil.test"),
+    *("X-Forwarded-Scheme: http", "X-Original-URL: /evil", "X-Rewrite-URL: /evil"),
+    *("X-HTTP-Method-Override: PUT", "X-HTTP-Method: DELETE", "Accept: text/evil"),
+    *("Accept-Encoding: evil", "Accept-Language: evil", "User-Agent: evil", "Cookie: evil=1"),
+    *("Origin: http://evil.test", "trace_id: evil", "X-Requested-With: evil", "TE: evil"),
+    *("Range: bytes=0-0", 'If-Range: "evil"', "Max-Forwards: 0", "Via: 1.1 evil"),
+    *("If-Modified-Since: Fri, 31 Dec 2100 23:59:59 GMT", 'If-Match: "evil"'),
+    *("X-Request-Id: evil", "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+)
+
+
+@pytest.mark.parametrize("express", ["true", "false"])
+async def test_nothing_a_caller_adds_changes_what_the_next_one_is_told(
+    peer: Peer, express: str
+) -> None:
+    """Whoever fills the entry: the same call upstream, and the answer that all others get."""
+    peer.script = saying(said(JSON, "Content-Length: 2", body=b"[]"))
+    config = CONFIG.replace("{upstream}", peer.url)
+    lane = {"drain_timeout: 1s": f"drain_timeout: 1s, express: {express}"}
+    async with Stage(config=config, replace=lane) as stage:
+        for number, line in enumerate(UNKEYED):
+            target = f"{REST}/entity/jobs/{number}/properties"
+            first = await asked(stage, "GET", f"{target}?evil=1", line)
+            for _ in range(3):
+                answer = await asked(stage, "GET", target)
+                assert (answer.status, answer.body) == (first.status, first.body) == (200, b"[]")
+                assert b"evil" not in answer.head
+            [call] = peer.asked
+            assert call.target == target
+            assert b"evil" not in call.head.replace(b"X-Request-Id: evil", b"")
+            peer.asked.clear()
