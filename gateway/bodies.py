@@ -10,7 +10,8 @@ import aiohttp
 
 from gateway.exchange import Exchange
 from gateway.inbound import Inbound
-from gateway.problems import BodyTooLarge, MalformedRequest, UnsupportedMediaType
+from gateway.problems import BodyTooLarge, MalformedRequest
+from gateway.rules import headers
 from gateway.upstream.call import Call
 
 READ_LIMIT = 32 * 1024 * 1024
@@ -53,12 +54,8 @@ class CallerBody:
             self._first += chunk
 
     async def read(self, limit: int = READ_LIMIT) -> bytes:
-        """The whole body. Raises BodyTooLarge, UnsupportedMediaType, MalformedRequest."""
-        if self._request.headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise UnsupportedMediaType(
-                "This body must be read by the gateway: send it without Content-Encoding.",
-                parameter="Content-Encoding",
-            )
+        """A whole body of JSON. Raises BodyTooLarge, UnsupportedMediaType, MalformedRequest."""
+        headers.plain_json(self._request.raw_headers)
         limit = min(limit, self._limit)
         if self.length is not None and self.length > limit:
             raise self._too_large(limit)

@@ -35,7 +35,7 @@ class Facets:
         self._origins = origins
 
     async def handle(self, passage: Passage, asked: Asked) -> answers.Answer:
-        if passage.request.method == "GET":
+        if passage.request.method in ("GET", "HEAD"):
             return await self._get(passage)
         return await self._put(passage, asked)
 

@@ -90,7 +90,9 @@ class Passage:
         self.exchange.credential = self.team.credential
 
     def header(self, name: str) -> str | None:
-        return self.request.headers.get(name)
+        """The field's value, of several lines the list that they are (RFC 9110 section 5.3)."""
+        lines = self.request.headers.getall(name, ())
+        return ", ".join(lines) if lines else None
 
 
 class Front:
@@ -191,6 +193,9 @@ def _framing(request: Inbound) -> None:
     # RFC 9112 section 6.1: whoever passed this on may have framed it in another way.
     if request.version < HttpVersion11 and "Transfer-Encoding" in request.headers:
         raise MalformedRequest("HTTP/1.0 knows no Transfer-Encoding.")
+    # aiohttp takes off the last coding only, and what is left would pass for the body.
+    if request.headers.get("Transfer-Encoding", "chunked").lower() != "chunked":
+        raise MalformedRequest("The only transfer coding accepted is chunked.")
     # What follows these is not read as HTTP any more. Other upgrades, such as Java's to h2c, are
     # offers that may be ignored.
     if request.method == "CONNECT" or request.headers.get("Upgrade", "").lower() == "websocket":

@@ -6,12 +6,15 @@ How a listener ends is its own as well: aiohttp's way drops the bodies of upload
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
 import structlog
-from aiohttp import web, web_protocol
+from aiohttp import StreamReader, web, web_protocol
+from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import LineTooLong
+from aiohttp.streams import EMPTY_PAYLOAD
 from multidict import CIMultiDict
 
 from gateway.connections import Connections
@@ -84,6 +87,7 @@ class Connection(web_protocol.RequestHandler):
     head_deadline: asyncio.TimerHandle | None = None
     lane: "Lane | None" = None
     unanswered: int = 0  # of the requests that aiohttp has read
+    body: StreamReader = EMPTY_PAYLOAD  # of the newest of them
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -114,10 +118,19 @@ class Connection(web_protocol.RequestHandler):
         before = len(self._messages)
         super().data_received(data)
         self.unanswered += len(self._messages) - before
+        for message, payload in islice(self._messages, before, None):
+            self._follow(message, payload)
         if not self.is_idle:
             self._end_deadline()
         elif self.head_deadline is None:
             self.head_deadline = self._loop.call_later(self.server.head_seconds, self.force_close)
+
+    def _follow(self, message: Any, payload: StreamReader) -> None:
+        # aiohttp queues the error of a body behind the request that waits for that body.
+        if isinstance(message, RawRequestMessage):
+            self.body = payload
+        elif not self.body.is_eof():
+            self.body.set_exception(message.exc)
 
     def _end_deadline(self) -> None:
         if self.head_deadline is not None:

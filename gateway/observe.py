@@ -46,7 +46,7 @@ class Naming:
     parent: TraceParent | None
     request_id: str | None
     origin: str | None
-    forwarded_for: str | None
+    forwarded_for: str
 
 
 class Observer:
@@ -102,10 +102,7 @@ class Observer:
         lesson = head.memo.lesson
         if lesson is None or self._rote is None:
             return None
-        if self._proxies:
-            forwarded_for = head.message.headers.get("X-Forwarded-For")
-            client = client_of(client, forwarded_for, self._proxies)
-        repeated = self._rote.repeat(lesson, client)
+        repeated = self._rote.repeat(lesson, self._client(client, head.memo.naming))
         if repeated is None:
             return None
         said, exchange = repeated
@@ -192,7 +189,7 @@ class Observer:
             naming.request_id or traceparent[3:35],
             traceparent,
             naming.origin,
-            client_of(request.remote, naming.forwarded_for, self._proxies),
+            self._client(request.remote, naming),
         )
         exchange.span = span
         exchange.budget = self._budget
@@ -200,6 +197,9 @@ class Observer:
         if self._origins:
             exchange.headers += cors.for_answer(naming.origin, self._origins)
         return exchange
+
+    def _client(self, peer: str | None, naming: Naming) -> str | None:
+        return client_of(peer, naming.forwarded_for, self._proxies) if self._proxies else peer
 
     def _record(self, exchange: Exchange) -> None:
         seconds = perf_counter() - exchange.started
@@ -217,7 +217,8 @@ def _naming(fields: CIMultiDictProxy[str]) -> Naming:
         tracing.parse(fields.get("traceparent", "")),
         headers.request_id(fields.get("X-Request-Id", "")),
         fields.get("Origin"),
-        fields.get("X-Forwarded-For"),
+        # Some proxies add a line of their own, below those that a caller has invented.
+        ",".join(fields.getall("X-Forwarded-For", ())),
     )
 
 

@@ -64,7 +64,7 @@ class Journey:
         asked = await self._inspect(passage, starts=starts)
         if starts:
             return await self._start(passage, asked)
-        if passage.endpoint.facet is not None and passage.request.method != "HEAD":
+        if passage.endpoint.facet is not None:
             return await self._facets.handle(passage, asked)
         if role is Role.PROGRESS and await self._learning.has_ended(
             passage.endpoint.service, passage.parameters["operationId"]

@@ -12,7 +12,7 @@ from gateway.exchange import Exchange
 from gateway.problems import NotFound
 from gateway.requestlog import RequestLog
 from gateway.settings import Log
-from tests.support.stage import Stage
+from tests.support.stage import REST, Stage
 from tests.support.wire import dial, head
 
 P = "/rest/serverengine"
@@ -217,9 +217,12 @@ async def test_every_failure_becomes_a_problem_and_is_counted(
 async def test_the_caller_is_seen_through_a_trusted_proxy_only(
     lines: list[dict[str, Any]],
 ) -> None:
-    forwarded = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7"}
+    one_line = ("X-Forwarded-For: 203.0.113.9, 198.51.100.7",)
+    two_lines = ("X-Forwarded-For: 203.0.113.9", "X-Forwarded-For: 198.51.100.7")
     for trusted, seen in (("127.0.0.1/32", "198.51.100.7"), ("10.0.0.0/8", "127.0.0.1")):
         replace = {'"127.0.0.1:0", cors': f'"127.0.0.1:0", trusted_proxies: [{trusted}], cors'}
-        async with Stage(replace=replace) as stage:
-            await stage.caller().get("/entity/jobsets", headers=forwarded)
-        assert lines[-1]["client"] == seen
+        async with Stage(replace=replace) as stage, dial(stage.gateway.public.port) as wire:
+            for forwarded in (one_line, two_lines, two_lines):
+                await wire.send(head("GET", f"{REST}/entity/jobsets", *forwarded))
+                await wire.answer()
+        assert [line["client"] for line in lines[-3:]] == [seen] * 3

@@ -153,7 +153,7 @@ def entry_of(fetched: Fetched, began: float, settings: PropertiesCache) -> Entry
     """The entry that an answer makes, if it may be kept at all."""
     if fetched.status != 200 or settings.ttl <= 0:
         return None
-    permission = caching.permission(fetched.lines)
+    permission = caching.permission(fetched.lines, began)
     if permission is None:
         return None
     return Entry(fetched, caching.etag(fetched.body), began, permission)

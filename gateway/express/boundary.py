@@ -4,7 +4,9 @@ import re
 
 _END = b"\r\n\r\n"
 _LARGEST_HEAD_BYTES = 16 * 1024
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*(?=\r\n)", re.IGNORECASE)
+_LENGTH = re.compile(rb"\r\ncontent-length[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE)
+# aiohttp takes longer ones as well, with zeros in front.
+_COUNTABLE = re.compile(rb"[0-9]{1,18}[ \t]*")
 _UNCOUNTED = re.compile(rb"\r\n(?:transfer-encoding|upgrade|expect)[ \t]*:", re.IGNORECASE)
 
 
@@ -39,5 +41,8 @@ class Boundary:
         head, rest = self._head[:end], len(self._head) - end
         self._head = b""
         lengths = _LENGTH.findall(head)
-        self._is_known = len(lengths) <= 1 and not _UNCOUNTED.search(head)
+        if len(lengths) > 1 or not all(map(_COUNTABLE.fullmatch, lengths)):
+            self._is_known = False
+            return
+        self._is_known = not _UNCOUNTED.search(head)
         self._left = (int(lengths[0]) if lengths else 0) - rest

@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
 Outcome: TypeAlias = Literal["hit", "miss", "coalesced", "stale", "bypass"]
@@ -34,8 +35,8 @@ class Permission:
 _UNLIMITED = Permission()
 
 
-def permission(lines: Iterable[tuple[str, str]]) -> Permission | None:
-    """What the answer's own header allows a shared cache; None: it may not be kept."""
+def permission(lines: Iterable[tuple[str, str]], now: float) -> Permission | None:
+    """What the header of an answer of ``now`` allows a shared cache; None: it may not be kept."""
     values: dict[str, list[str]] = {}
     for name, value in lines:
         values.setdefault(name.lower(), []).append(value)
@@ -44,7 +45,7 @@ def permission(lines: Iterable[tuple[str, str]]) -> Permission | None:
     if not variations <= _HARMLESS_VARIATIONS or "content-encoding" in values:
         return None
     said = directives(",".join(values.get("cache-control", [])))
-    fresh_seconds = _fresh_seconds(said)
+    fresh_seconds = _fresh_seconds(said, values.get("expires", []), now)
     if said.keys() & _FORBIDDING or fresh_seconds <= 0:
         return None
     stale_allowed = not said.keys() & _NEVER_STALE
@@ -116,13 +117,22 @@ def _reason(anew: bool) -> str:
     return "request" if anew else "uri-miss"
 
 
-def _fresh_seconds(said: dict[str, str | None]) -> float:
-    """s-maxage before max-age; one that cannot be read is as good as over (RFC 9111 4.2.1)."""
+def _fresh_seconds(said: dict[str, str | None], expires: list[str], now: float) -> float:
+    """s-maxage before max-age before Expires; what cannot be read is over (RFC 9111 4.2.1, 5.3)."""
     for name in ("s-maxage", "max-age"):
         if name in said:
             seconds = _seconds(said[name])
             return 0.0 if seconds is None else seconds
-    return math.inf
+    return min((_time(text) - now for text in expires), default=math.inf)
+
+
+def _time(text: str) -> float:
+    """An HTTP-date in the form that is not obsolete (RFC 9110 section 5.6.7); any other is past."""
+    try:
+        date = datetime.strptime(text, "%a, %d %b %Y %H:%M:%S GMT")
+    except ValueError:
+        return 0.0
+    return date.replace(tzinfo=UTC).timestamp()
 
 
 def _seconds(text: str | None) -> float | None:

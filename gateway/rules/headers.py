@@ -5,7 +5,12 @@ import unicodedata
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from gateway.problems import HeadersTooLarge, MalformedRequest, UpstreamInvalidResponse
+from gateway.problems import (
+    HeadersTooLarge,
+    MalformedRequest,
+    UnsupportedMediaType,
+    UpstreamInvalidResponse,
+)
 from gateway.rules.links import Origins, rewrite_link, rewrite_uri
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
@@ -57,6 +62,7 @@ _URI_LINES = frozenset({b"location", b"content-location"})
 # a second one has a problem code of its own.
 _SINGLE = frozenset(
     {
+        b"content-encoding",
         b"content-length",
         b"content-type",
         b"host",
@@ -73,6 +79,8 @@ _SPLITTING = re.compile(rb"[\r\n\0]")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 # Names in any of their real forms, underscores of container networks included; IPv6 in brackets.
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
+_CHARSET = re.compile(rb"charset([^;,]*)", re.IGNORECASE)
+_SAME_AS_UTF8 = re.compile(rb"[ \t]*=[ \t]*(\"?)(?:utf-?8|us-ascii)\1[ \t]*", re.IGNORECASE)
 _FILENAME = re.compile(
     r";[ \t]*filename[ \t]*=[ \t]*(?:\"(?P<quoted>(?:[^\"\\]|\\.)*+)\"|(?P<token>[^;\"]*))",
     re.IGNORECASE | re.ASCII,
@@ -190,6 +198,28 @@ def duplicates(raw_headers: RawHeaders) -> None:
         if lowered == b"host" and not _HOST.fullmatch(value):
             raise MalformedRequest("The Host field names no host.", parameter="host")
         seen.add(lowered)
+
+
+def plain_json(raw_headers: RawHeaders) -> None:
+    """Raise UnsupportedMediaType unless everybody reads the body's bytes as the same JSON.
+
+    A server that heeds a charset, which JSON has not (RFC 8259 section 11), finds other quotation
+    marks in them: in Shift_JIS a backslash can be the second half of a character.
+    """
+    for name, value in raw_headers:
+        lowered = name.lower()
+        if lowered == b"content-encoding" and value.lower() != b"identity":
+            raise UnsupportedMediaType(
+                "This body must be read by the gateway: send it without Content-Encoding.",
+                parameter="Content-Encoding",
+            )
+        if lowered == b"content-type" and not all(
+            map(_SAME_AS_UTF8.fullmatch, _CHARSET.findall(value))
+        ):
+            raise UnsupportedMediaType(
+                "This body must be read by the gateway: send it in UTF-8.",
+                parameter="Content-Type",
+            )
 
 
 def request_id(value: str) -> str | None:

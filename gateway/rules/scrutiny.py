@@ -5,6 +5,7 @@ what a body names, everything that looks like a name of an object must stand whe
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ _NAMING = re.compile(
     r"config|template|item|record|job|document|contentitem|(?:data|content|document|job)?set",
     re.IGNORECASE,
 )
+_NEITHER_LETTER_NOR_DIGIT = re.compile(r"[\W_]+")
 _ENDINGS = ("id", "ids", "identifier", "identifiers")
 
 
@@ -58,15 +60,18 @@ def _names(node: Any, place: str) -> Iterator[tuple[str, str]]:
     for key, value in node.items():
         if key in _FREE:
             continue
-        inner = f"{place}.{key}" if place else key
+        step = key if key.isidentifier() else repr(key)  # no key passes for a selector
+        inner = f"{place}.{step}" if place else step
         if _is_naming(key):
             yield from ((found, key) for found in _scalars(value, inner))
         yield from _names(value, inner)
 
 
 def _is_naming(key: str) -> bool:
-    lowered = key.lower()
-    return lowered.endswith(_ENDINGS) or bool(_NAMING.fullmatch(lowered.removesuffix("s")))
+    # As the most lenient reader would: without regard to case, width, blanks and punctuation.
+    folded = unicodedata.normalize("NFKC", key).upper().lower()
+    name = _NEITHER_LETTER_NOR_DIGIT.sub("", folded)
+    return name.endswith(_ENDINGS) or bool(_NAMING.fullmatch(name.removesuffix("s")))
 
 
 def _scalars(value: Any, place: str) -> Iterator[str]:

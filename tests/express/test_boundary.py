@@ -34,6 +34,12 @@ def _after(*pieces: bytes) -> bool:
         ((GET.replace(b"Host: x", b"Transfer-Encoding: chunked"), b"0\r\n\r\n"), False),
         ((GET.replace(b"Host: x", b"Content-Length: 1\r\nContent-Length: 1"), b"a"), False),
         ((GET.replace(b"Host: x", b"CONTENT-LENGTH:\t3 "), b"abc"), True),
+        ((PUT.replace(b"10", b"10".zfill(18)), b"0123456789"), True),
+        ((PUT.replace(b"10", b"10".zfill(19)),), False),  # aiohttp takes it, this counts it not
+        ((PUT.replace(b"10", b"10".zfill(19)), b"0123456789"), False),
+        ((PUT.replace(b"10", b"9223372036854775807"),), False),
+        ((PUT.replace(b"10", b"ten"),), False),
+        ((PUT.replace(b": 10", b":"),), False),
         ((GET.replace(b"Host: x", b"Expect: 100-continue"),), False),
         ((b"a" * 20_000, b"\r\n\r\n"), False),
     ],

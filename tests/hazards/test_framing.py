@@ -1,5 +1,6 @@
 """What is not exactly one request is refused, and the connection with it (RFC 9112)."""
 
+import asyncio
 import logging
 
 import pytest
@@ -31,6 +32,9 @@ SMUGGLING = {
     "chunked in quotes": ('Transfer-Encoding: "chunked"',),
     "chunked and nothing": ("Transfer-Encoding: chunked,",),
     "chunked twice": ("Transfer-Encoding: chunked, chunked",),
+    "gzip and chunked": ("Transfer-Encoding: gzip, chunked",),
+    "identity and chunked": ("Transfer-Encoding: identity, chunked",),
+    "an empty coding": ("Transfer-Encoding: , chunked",),
     "two codings": ("Transfer-Encoding: chunked", "Transfer-Encoding: identity"),
     "a look-alike": ("Transfer-Encoding: xchunked",),
     "a space before the colon": ("Transfer-Encoding : chunked",),
@@ -118,6 +122,50 @@ async def test_a_badly_framed_body_never_becomes_a_file(stage: Stage, chunks: by
     assert b"200 OK" not in rest
     assert all(entry.status == 0 for entry in stage.requests("filestore"))
     assert stage.requests("/entity/") == []
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        b"zz\r\n",
+        b"2;\r\n[]\r\n0\r\n\r\n",
+        b"2\n[]\r\n0\r\n\r\n",
+        b"2\r\n[]\n0\r\n\r\n",
+        b"2\r\n[]0\r\n\r\n",
+        b"2\r\n[]\r\n0\r\n X: folded\r\n\r\n",
+        b"2\r\n[]\r\n0\r\nX : y\r\n\r\n",
+    ],
+)
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_body_that_is_found_to_be_badly_framed_later_is_refused_at_once(
+    stage: Stage, chunks: bytes, known: bool
+) -> None:
+    token = stage.token() if known else None
+    async with dial(stage.gateway.public.port) as wire, asyncio.timeout(1):
+        await wire.send(head("POST", UPLOAD, "Transfer-Encoding: chunked", token=token))
+        await asyncio.sleep(0.02)  # so that it is read without what follows
+        await wire.send(chunks)
+        answer = await wire.answer()
+        assert answer.status == (400 if known else 401)
+        assert await wire.rest() == b""
+    assert all(entry.status == 0 for entry in stage.requests("filestore"))
+
+
+@pytest.mark.parametrize("length", [10**18, 2**63 - 1, None], ids=["huge", "largest", "zeros"])
+async def test_the_body_of_a_refused_request_is_not_read_as_the_next_one(
+    stage: Stage, length: int | None
+) -> None:
+    """However its length is written: with more digits than any body has, or with zeros."""
+    hidden = head("GET", JOB, token=stage.token())
+    digits = str(len(hidden)).zfill(30) if length is None else str(length)
+    async with dial(stage.gateway.public.port) as wire:
+        await wire.send(head("POST", UPLOAD, f"Content-Length: {digits}"))
+        assert (await wire.answer()).status == 401
+        await wire.send(hidden)
+        with pytest.raises((TimeoutError, asyncio.IncompleteReadError)):
+            async with asyncio.timeout(0.2):
+                await wire.answer()
+    assert stage.requests() == []
 
 
 async def test_chunk_extensions_and_trailers_are_not_passed_on(stage: Stage) -> None:

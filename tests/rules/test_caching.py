@@ -18,6 +18,7 @@ from gateway.rules.caching import (
 )
 
 TAG = etag(b"body")
+NOW = 784_111_777.0  # Sun, 06 Nov 1994 08:49:37 GMT
 
 
 @given(st.binary(), st.binary())
@@ -79,7 +80,7 @@ def test_any_text_is_read_without_error(text: str) -> None:
     matches(text, TAG)
     directives(text)
     asks_anew(text, text)
-    permission([("Cache-Control", text), ("Vary", text)])
+    permission([("Cache-Control", text), ("Vary", text), ("Expires", text)], NOW)
 
 
 def test_long_malformed_values_are_read_in_no_time() -> None:
@@ -137,10 +138,14 @@ def test_who_asks_anew(cache_control: str | None, pragma: str | None, expected: 
         [("Vary", "*")],
         [("Vary", "Accept-Encoding"), ("vary", "Accept-Language")],
         [("Content-Encoding", "gzip")],
+        [("Expires", "Sun, 06 Nov 1994 08:49:37 GMT")],
+        [("Expires", "Sun, 06 Nov 1994 08:50:07 GMT"), ("Expires", "0")],
+        *([("Expires", text)] for text in ("0", "-1", "", "now", "1994", "Sunday")),
+        [("Cache-Control", "public"), ("Expires", "Thu, 01 Jan 1970 00:00:00 GMT")],
     ],
 )
 def test_what_may_not_be_kept(lines: list[tuple[str, str]]) -> None:
-    assert permission(lines) is None
+    assert permission(lines, NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -150,12 +155,14 @@ def test_what_may_not_be_kept(lines: list[tuple[str, str]]) -> None:
         ([("Content-Type", "text/plain"), ("Vary", "accept-encoding, Origin")], Permission()),
         ([("Cache-Control", "public, max-age=60")], Permission(60.0)),
         ([("Cache-Control", "max-age=9, s-maxage=60")], Permission(60.0)),
+        ([("Expires", "Sun, 06 Nov 1994 08:50:07 GMT")], Permission(30.0)),
+        ([("Expires", "0"), ("Cache-Control", "max-age=60")], Permission(60.0)),
         ([("Cache-Control", "must-revalidate")], Permission(math.inf, stale_allowed=False)),
         ([("Cache-Control", 'ext="no-store, private"')], Permission()),
     ],
 )
 def test_what_may_be_kept(lines: list[tuple[str, str]], expected: Permission) -> None:
-    assert permission(lines) == expected
+    assert permission(lines, NOW) == expected
 
 
 def test_cache_status() -> None:

@@ -4,12 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.problems import HeadersTooLarge, MalformedRequest, UpstreamInvalidResponse
+from gateway.problems import (
+    HeadersTooLarge,
+    MalformedRequest,
+    UnsupportedMediaType,
+    UpstreamInvalidResponse,
+)
 from gateway.rules.headers import (
     content_disposition,
     duplicates,
     for_caller,
     for_upstream,
+    plain_json,
     request_id,
     within,
 )
@@ -203,6 +209,42 @@ def test_a_single_field_must_not_come_twice(name: str) -> None:
     with pytest.raises(MalformedRequest) as refusal:
         duplicates(raw((name, "a"), ("Accept", "b"), (name.upper(), "a")))
     assert refusal.value.parameter == name.lower()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Content-Encoding", "identity"),
+        ("Content-Encoding", "Identity"),
+        ("Content-Type", ""),
+        ("Content-Type", "application/json"),
+        ("Content-Type", "application/json;charset=UTF-8"),
+        ("Content-Type", "application/json ; Charset = utf8 ; v=1"),
+        ("Content-Type", 'text/plain; charset="us-ascii"'),
+    ],
+)
+def test_a_body_with_one_reading(name: str, value: str) -> None:
+    plain_json(raw((name, value)))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("Content-Encoding", coding) for coding in ("gzip", "identity, gzip", "x-gzip", "")),
+        *(
+            ("Content-Type", f"application/json; charset{rest}")
+            for rest in (
+                *("=Shift_JIS", "=utf-16", "=iso-8859-1", "=cp037", '="utf-7"', "=", ""),
+                *("=utf-8; charset=gbk", "=gbk; charset=utf-8", "=utf-8 gbk", '="utf-8', "*=x"),
+                *('="\\g\\b\\k"', '=utf-8"', "='utf-8'", "=utf-8-sig", "=\uff55tf-8"),
+            )
+        ),
+    ],
+)
+def test_a_body_with_other_readings(name: str, value: str) -> None:
+    with pytest.raises(UnsupportedMediaType) as refusal:
+        plain_json(raw((name, value)))
+    assert refusal.value.parameter == name
 
 
 @pytest.mark.parametrize("value", ["a", "A.b_c-9", "x" * 128])
