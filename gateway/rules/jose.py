@@ -3,12 +3,13 @@
 Nothing here is verified: what comes out says only what the token claims about itself.
 """
 
-import base64
 import binascii
 import json
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 from gateway.problems import TokenAlgorithm, TokenClaims, TokenMalformed
@@ -24,12 +25,16 @@ _REFUSED_PARAMETERS = ("crit", "b64", "zip", "cty")
 # PingAM writes this into every token; it says only what holds for every token that is accepted.
 _UNCOMPRESSED = ("zip", "NONE")
 
+# To the alphabet that ``binascii`` knows; what base64url has not becomes what neither has.
+_TO_BASE64 = bytes.maketrans(b"-_+/=", b"+/!!!")
+_HEADERS_REMEMBERED = 256
+
 
 @dataclass(frozen=True, slots=True)
 class UnverifiedToken:
     """A compact JWS in its parts; ``payload`` must not be believed before ``signature`` is."""
 
-    header: dict[str, Any]
+    header: Mapping[str, Any]
     payload: dict[str, Any]
     signing_input: bytes
     signature: bytes
@@ -58,7 +63,7 @@ def parse(token: str) -> UnverifiedToken:
     signing_input, _, signature = token.rpartition(".")
     header, _, payload = signing_input.partition(".")
     return UnverifiedToken(
-        _object(_decoded(header), "header"),
+        _header(header),
         _object(_decoded(payload), "payload"),
         signing_input.encode(),
         _decoded(signature) if signature else b"",
@@ -71,7 +76,13 @@ def check_signed(token: UnverifiedToken) -> None:
         raise TokenMalformed("A part of the token is empty.")
 
 
-def check_header(header: dict[str, Any], algorithms: Collection[str]) -> str:
+@lru_cache(_HEADERS_REMEMBERED)
+def _header(segment: str) -> Mapping[str, Any]:
+    """All tokens that were signed with one key have the same."""
+    return MappingProxyType(_object(_decoded(segment), "header"))
+
+
+def check_header(header: Mapping[str, Any], algorithms: Collection[str]) -> str:
     """The header's ``alg``, if the header is one that a caller's token may have.
 
     ``jku``, ``x5u``, ``jwk`` and ``x5c`` are data nobody reads: keys come from the issuer alone.
@@ -86,13 +97,13 @@ def check_header(header: dict[str, Any], algorithms: Collection[str]) -> str:
     return algorithm
 
 
-def _check_parameters(header: dict[str, Any]) -> None:
+def _check_parameters(header: Mapping[str, Any]) -> None:
     for parameter in _REFUSED_PARAMETERS:
         if parameter in header and (parameter, header[parameter]) != _UNCOMPRESSED:
             raise TokenMalformed(f"The header parameter {parameter} is not accepted.")
 
 
-def _check_type(header: dict[str, Any]) -> None:
+def _check_type(header: Mapping[str, Any]) -> None:
     # RFC 8725 section 3.11: logout, DPoP and other JWTs of the same issuer are no access tokens.
     if "typ" not in header:
         return
@@ -103,7 +114,7 @@ def _check_type(header: dict[str, Any]) -> None:
         raise TokenClaims("The header's typ must be JWT or at+jwt.")
 
 
-def _check_kid(header: dict[str, Any]) -> None:
+def _check_kid(header: Mapping[str, Any]) -> None:
     if "kid" not in header:
         return
     kid = header["kid"]
@@ -118,11 +129,12 @@ def _decoded(segment: str) -> bytes:
     """
     if not segment:
         raise TokenMalformed("A part of the token is empty.")
+    text = segment.encode().translate(_TO_BASE64)
     try:
-        raw = base64.b64decode(segment + "=" * (-len(segment) % 4), altchars=b"-_", validate=True)
+        raw = binascii.a2b_base64(text + b"=" * (-len(text) % 4), strict_mode=True)
     except binascii.Error as error:
         raise TokenMalformed("A part of the token is not base64url.") from error
-    if base64.urlsafe_b64encode(raw).rstrip(b"=") != segment.encode():
+    if binascii.b2a_base64(raw, newline=False).rstrip(b"=") != text:
         raise TokenMalformed("A part of the token is not base64url.")
     return raw
 
@@ -141,17 +153,14 @@ def strict_object(raw: bytes) -> dict[str, Any]:
     numbers too large to be one, and nesting beyond ``MAX_DEPTH``.
     """
     try:
-        value = json.loads(
-            raw.decode("utf-8"),
-            object_pairs_hook=_unique,
-            parse_constant=_refuse_constant,
-            parse_float=_finite,
-        )
+        value = _DECODER.decode(raw.decode("utf-8"))
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
     if not isinstance(value, dict):
         raise ValueError("not an object")
-    _check_contents(value)
+    # Only an escape makes a lone surrogate, and only a bracket another level.
+    if b"\\u" in raw or raw.count(b"{") + raw.count(b"[") >= MAX_DEPTH:
+        _check_contents(value)
     return value
 
 
@@ -171,6 +180,11 @@ def _finite(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError("number out of range")
     return number
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite
+)
 
 
 def _check_contents(value: dict[str, Any]) -> None:
