@@ -17,6 +17,7 @@ from gateway.stores import Store
 _OWNERSHIP_SECONDS = 30 * 86_400.0
 _HOT_ENTRIES = 200_000
 _HOT_NAMES = 2_000
+_LEARNT_AT_ONCE = 1_000
 
 _NAME_MARK = "="  # tells the name "8" from the number 8, whatever a name is folded into
 
@@ -84,11 +85,13 @@ class Owners:
         free = [thing for thing, owner in zip(objects, owners, strict=True) if owner is None]
         if not free:
             return
-        await self._store.put_many(
-            {_owner_key(thing): team.encode() for thing in free}, _OWNERSHIP_SECONDS
-        )
-        for thing in free:
-            self._remember(thing, team)
+        # A list can be long, and a store that is shared serves nobody else meanwhile.
+        for start in range(0, len(free), _LEARNT_AT_ONCE):
+            some = free[start : start + _LEARNT_AT_ONCE]
+            written = {_owner_key(thing): team.encode() for thing in some}
+            await self._store.put_many(written, _OWNERSHIP_SECONDS)
+            for thing in some:
+                self._remember(thing, team)
 
     def _remember(self, thing: Thing, owner: str) -> None:
         # The owner of a name can change in another process; only what cannot change is kept.

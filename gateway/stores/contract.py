@@ -89,7 +89,10 @@ class Store(Protocol):
         ...
 
     async def apply(self, changes: Sequence[Change]) -> None:
-        """Make all changes, in their order, in one step and one round trip: all or none."""
+        """Make all changes, in their order, in one step and one round trip: all or none.
+
+        A thousand are enough for one step: a store that is shared serves nobody else meanwhile.
+        """
         ...
 
     async def publish(self, channel: str, message: bytes) -> None:
