@@ -26,6 +26,7 @@ TEAMS = 10
 _RUNNING = 100
 _AT_ONCE = 5_000
 EXPIRY_SECONDS = 30.0
+SETTLING_SECONDS = 10.0
 _BEGAN = 1_700_000_000.0
 
 
@@ -208,6 +209,7 @@ def _rows(path: Path) -> int:
 async def main(sizes: Sequence[int]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         cases = [await Case.of(Path(folder), rows) for rows in sizes]
+        await asyncio.sleep(SETTLING_SECONDS)  # what was filled in moves from the log to the file
         await compare(cases)
         recall(cases[-1])
         await expire(cases)

@@ -24,6 +24,7 @@ async def test_of_the_ledger(
 ) -> None:
     monkeypatch.setattr(ledger, "ROUNDS", 5)
     monkeypatch.setattr(ledger, "EXPIRY_SECONDS", 0.2)
+    monkeypatch.setattr(ledger, "SETTLING_SECONDS", 0.0)
     await ledger.main((200, 500))
     shown = capsys.readouterr().out
     assert all(f"  {question} " in shown for question in ledger.QUESTIONS)
