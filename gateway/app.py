@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -19,6 +20,7 @@ from gateway.auth.tokens import Authenticator
 from gateway.catalogue import CATALOGUE, SIMPLIFIED
 from gateway.connections import Connections
 from gateway.exchange import Exchange
+from gateway.express.passing import Passing
 from gateway.express.rote import Rote
 from gateway.front import Front, Regime
 from gateway.listener import Listener
@@ -159,6 +161,7 @@ class Gateway:
             rote=Rote(self.front, self._parts.ledger, self._parts.cache)
             if settings.listen.express
             else None,
+            passing=self._passing() if settings.listen.express else None,
         )
         self.public = await listener.listen(
             observer.handle,
@@ -186,6 +189,10 @@ class Gateway:
             max_header_bytes=settings.listen.max_header,
         )
         self._ground.stack.push_async_callback(self.admin.stop)
+
+    def _passing(self) -> Passing:
+        parts, authority = self._parts, urlsplit(self.settings.upstream.url).netloc
+        return Passing(self.front, parts.ledger, parts.connect, parts.origins, authority)
 
     def reload(self, settings: Settings) -> None:
         """Take over what may change while running; what has not changed keeps its state.

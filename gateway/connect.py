@@ -1,12 +1,16 @@
 """OL Connect, asked on a team's behalf: its turn, its credential, and the one safe repetition."""
 
+from collections.abc import Callable
+
 from gateway.catalogue import PREFIX
 from gateway.problems import UpstreamCredentialRefused, UpstreamUnreachable
+from gateway.upstream import sending
 from gateway.upstream.call import Call
 from gateway.upstream.client import Upstream, sent_twice_at_most
 from gateway.upstream.credentials import Account, Credentials
 from gateway.upstream.gate import Gate
 from gateway.upstream.reply import Reply
+from gateway.upstream.sending import Sending, Told, Way
 
 _REFUSED = frozenset({401, 403})
 # A write whose answer was lost may have been applied, and another's write may have followed it.
@@ -21,6 +25,9 @@ class Connect:
         self.upstream = upstream
         self._credentials = credentials
         self._gate = gate
+        self._way = None
+        if upstream.lines is not None:
+            self._way = Way(upstream.breaker, gate, upstream.lines)
 
     def ask(self, call: Call, *, team: str, credential: str, repeatable: bool) -> "_Asking":
         """Send ``call`` as ``credential``; as ``async with``, the answer when its head is complete.
@@ -30,6 +37,14 @@ class Connect:
         what ``Upstream.send`` raises.
         """
         return _Asking(self, call, team, credential, repeatable)
+
+    def send_at_once(
+        self, team: str, credential: str, request: Callable[[tuple[str, str]], bytes], told: Told
+    ) -> Sending | None:
+        """As ``gateway.upstream.sending.begin``."""
+        if self._way is None or not self._credentials.has(credential):
+            return None
+        return sending.begin(self._way, team, self._credentials.account(credential), request, told)
 
     async def begin(self, call: Call, team: str, credential: str, repeatable: bool) -> Reply:
         """As ``ask``; what comes has to be given to ``end``."""

@@ -50,6 +50,7 @@ class Exchange:
     held_bytes: int = 0
     span: Any = None  # of ``gateway.telemetry``, where tracing is on
     hit: Hit | None = None
+    passed_on: bool = False  # a read, and its answer, as OL Connect gave it
     headers: list[tuple[str, str]] = field(default_factory=list)
     """Header lines that stages add to the answer, whoever makes it."""
 

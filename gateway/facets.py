@@ -10,7 +10,7 @@ from gateway import answers, requests
 from gateway.bodies import READ_LIMIT
 from gateway.cache import CacheKey, Fetched, PropertyCache, Recalled
 from gateway.connect import Connect
-from gateway.exchange import Exchange, Hit
+from gateway.exchange import Hit
 from gateway.front import Passage
 from gateway.model import Kind, Thing
 from gateway.requests import IDENTITY, Asked
@@ -41,6 +41,7 @@ class Facets:
 
     async def _get(self, passage: Passage) -> answers.Answer:
         exchange = passage.exchange
+        exchange.passed_on = self._cache.is_off
         anew = caching.asks_anew(passage.header("Cache-Control"), passage.header("Pragma"))
         recalled = await self.read(passage, passage.named[0], passage.path, anew=anew)
         if recalled.outcome == "hit":
@@ -66,22 +67,25 @@ class Facets:
 
     async def read(self, passage: Passage, thing: Thing, path: str, *, anew: bool) -> Recalled:
         """One entity's list, at ``path`` of OL Connect. Raises what asking OL Connect raises."""
-        team = passage.team
 
         async def fetch() -> Fetched:
-            return await self._fetch(passage.exchange, team.name, team.credential, path)
+            return await self._fetch(passage, path)
 
         return await self._cache.read(self._key(passage, thing, path), fetch, no_cache=anew)
 
     def _key(self, passage: Passage, thing: Thing, path: str) -> CacheKey:
         return CacheKey(passage.team.credential, thing, path.rpartition("/")[2])
 
-    async def _fetch(self, exchange: Exchange, team: str, credential: str, path: str) -> Fetched:
+    async def _fetch(self, passage: Passage, path: str) -> Fetched:
+        exchange, team = passage.exchange, passage.team
         # The same request whoever asks: what one caller is answered must fit all others.
         call = Call("GET", path, headers=[IDENTITY, *requests.identifying_lines(exchange)])
         try:
             async with self._connect.ask(
-                call, team=team, credential=credential, repeatable=True
+                call,
+                team=team.name,
+                credential=team.credential,
+                repeatable=passage.request.earlier is None,
             ) as response:
                 exchange.source = "upstream"
                 body = await self._connect.upstream.read(response, READ_LIMIT)
@@ -141,6 +145,12 @@ class Facets:
                 for write in writes:
                     write.doubt()
             return answer
+
+
+def bypass_lines(body: bytes) -> list[tuple[str, str]]:
+    """What a 200 gets that nothing is kept of."""
+    status = caching.cache_status("bypass", 0.0)
+    return [("Cache-Status", status), ("Age", "0"), ("ETag", caching.etag(body))]
 
 
 def cache_lines(recalled: Recalled, *, anew: bool) -> list[tuple[str, str]]:

@@ -12,6 +12,8 @@ from typing import Any, Protocol, TypedDict
 from aiohttp import HttpVersion, StreamReader
 from multidict import CIMultiDictProxy
 
+from gateway.problems import Problem
+
 
 class ParserLimits(TypedDict):
     """What aiohttp's parsers accept of a header: bytes in a line and in a field, and fields."""
@@ -51,12 +53,24 @@ class Memo:
     reading: Any = None
     admission: Any = None
     lesson: Any = None
+    course: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A request has been passed on to OL Connect once already, in vain; ``problem`` if that is
+    how it has to end."""
+
+    problem: Problem | None
 
 
 class Inbound(Protocol):
     """One request. ``complete`` is the body of one that came whole with its head."""
 
     answered_by: Cancelable | None  # None as long as it did not have to wait
+
+    @property
+    def earlier(self) -> Earlier | None: ...
 
     @property
     def memo(self) -> Memo | None: ...

@@ -49,6 +49,7 @@ class Request(web.BaseRequest):
     """An ``Inbound`` of aiohttp's."""
 
     complete: bytes | None = None
+    earlier: None = None
     memo: Memo | None = None
     answered_by: Cancelable | None = None
 

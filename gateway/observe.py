@@ -19,6 +19,7 @@ from gateway import answers, rendering
 from gateway.budget import Budget
 from gateway.exchange import Exchange
 from gateway.express.heads import Head
+from gateway.express.passing import Course, Done, Passage, Passing
 from gateway.express.rote import Rote
 from gateway.inbound import Inbound
 from gateway.listener import Request
@@ -64,6 +65,7 @@ class Observer:
         audit: Callable[[Exchange], None] = lambda exchange: None,
         tracing: "Tracing | None" = None,
         rote: Rote | None = None,
+        passing: Passing | None = None,
     ) -> None:
         self._handler = handler
         self._metrics = metrics
@@ -74,8 +76,9 @@ class Observer:
         self._public_url = public_url
         self._tracing = tracing
         self._rote = rote if tracing is None else None  # a span is begun by the journey
+        self._passing = passing if tracing is None else None
         self._budget = Budget()
-        self._under_way: dict[Exchange, Inbound] = {}
+        self._under_way: dict[Exchange, Inbound | Passage] = {}
 
     async def handle(self, request: Request) -> web.StreamResponse:
         """For aiohttp, which calls this in a task of its own."""
@@ -90,6 +93,8 @@ class Observer:
             answer = await self._answer(request, exchange)
             if self._rote is not None:
                 self._rote.learn(request, exchange, answer)
+            if self._passing is not None:
+                self._passing.learn(request, exchange, answer)
             return answer
         finally:
             del self._under_way[exchange]
@@ -109,9 +114,40 @@ class Observer:
         self._record(exchange)
         return said
 
+    def pass_on(
+        self, head: Head, client: str | None, is_last: Callable[[], bool], done: Done
+    ) -> Passage | None:
+        """Pass a read on as before, if nothing has changed; None says nothing."""
+        course: Course = head.memo.course
+        if self._passing is None or not self._passing.holds(course):
+            return None
+        exchange = self._begun(head.message.method, head.message.path, head.memo.naming, client)
+        exchange.path, exchange.endpoint = course.path, course.endpoint
+        exchange.caller, exchange.things = course.caller, list(course.things)
+        exchange.team, exchange.credential = course.team.name, course.team.credential
+        passage = Passage(
+            course,
+            exchange,
+            self._passing.origins,
+            is_last=is_last,
+            ended=self._passed,
+            done=done,
+        )
+        if not self._passing.send(passage):
+            return None
+        self._under_way[exchange] = passage
+        self._metrics.in_flight.inc()
+        return passage
+
+    def _passed(self, passage: Passage, is_answered: bool) -> None:
+        del self._under_way[passage.exchange]
+        self._metrics.in_flight.dec()
+        if is_answered:
+            self._record(passage.exchange)
+
     def expire(self) -> None:
         """The time to stop has come: whoever has no answer yet is refused now."""
-        for exchange, request in self._under_way.items():
+        for exchange, request in list(self._under_way.items()):
             exchange.problem = Draining(
                 "The gateway stops before an answer has come.", headers={"Retry-After": "1"}
             )
@@ -174,6 +210,9 @@ class Observer:
             naming = _naming(request.headers)
             if memo is not None:
                 memo.naming = naming
+        return self._begun(request.method, request.raw_path, naming, request.remote)
+
+    def _begun(self, method: str, path: str, naming: Naming, peer: str | None) -> Exchange:
         span = None
         if self._tracing is not None:
             span, traceparent = self._tracing.begin(naming.parent)
@@ -183,13 +222,13 @@ class Observer:
             random = urandom(24)
             traceparent = tracing.new(random[:16], random[16:])
         exchange = Exchange(
-            request.method,
-            request.raw_path,
+            method,
+            path,
             perf_counter(),
             naming.request_id or traceparent[3:35],
             traceparent,
             naming.origin,
-            self._client(request.remote, naming),
+            self._client(peer, naming),
         )
         exchange.span = span
         exchange.budget = self._budget

@@ -56,6 +56,9 @@ class Journey:
 
     async def handle(self, passage: Passage) -> answers.Answer:
         """From the moment a request was let in until its answer is on its way."""
+        earlier = passage.request.earlier
+        if earlier is not None and earlier.problem is not None:
+            raise earlier.problem
         role = passage.endpoint.role
         starts = role is Role.START and not requests.is_synchronous(passage)
         if starts:
@@ -163,6 +166,7 @@ class Journey:
         if has_ended:
             return answers.whole(exchange, 200, TEXT, progress.DONE)
         if body is None:
+            exchange.passed_on = not asked.body.exists and is_passed_on(passage)
             return await relay(passage.request, exchange, upstream, response, lines)
         if response.status == 200 and filtered:
             body = await self._filtered(passage, asked, body)
@@ -183,3 +187,11 @@ class Journey:
             return to_json(await self._ownership.only(passage.team, selected, document))
         except (MalformedRequest, InvalidParameters) as error:
             raise UpstreamInvalidResponse("OL Connect's list cannot be read.") from error
+
+
+def is_passed_on(passage: Passage) -> bool:
+    """Whether the answer to such a read is the caller's alone to understand."""
+    endpoint = passage.endpoint
+    if passage.request.method != "GET" or not endpoint.repeatable:
+        return False
+    return not learning.is_understood(passage.team, endpoint)

@@ -105,7 +105,9 @@ def identifying_lines(exchange: Exchange) -> list[tuple[str, str]]:
 
 
 def is_repeatable(passage: Passage, asked: Asked) -> bool:
-    return passage.endpoint.repeatable and (asked.content is not None or not asked.body.exists)
+    if passage.request.earlier is not None or not passage.endpoint.repeatable:
+        return False
+    return asked.content is not None or not asked.body.exists
 
 
 def is_synchronous(passage: Passage) -> bool:

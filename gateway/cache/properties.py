@@ -91,6 +91,10 @@ class PropertyCache:
     def bytes(self) -> int:
         return self._entries.bytes
 
+    @property
+    def is_off(self) -> bool:
+        return self._settings.ttl <= 0
+
     def replace(self, settings: PropertiesCache) -> None:
         """Go on with other settings; what is too much now goes with the next entries."""
         self._settings = self._entries.settings = settings
@@ -113,7 +117,7 @@ class PropertyCache:
         ``fetch`` may raise any Problem; those that mean that OL Connect cannot answer (a 502, 503
         or 504 means it too) give way to an entry that may be stale, unless ``no_cache``.
         """
-        if self._settings.ttl <= 0:
+        if self.is_off:
             return await self._past(fetch)
         found = None if no_cache else await self._look(key)
         if found is None:

@@ -5,7 +5,7 @@ answers keep the order of their requests.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gateway.answers import Answer, Whole
@@ -13,7 +13,10 @@ from gateway.express import writing
 from gateway.express.boundary import Boundary
 from gateway.express.errand import Errand, begin
 from gateway.express.heads import Head, Heads
+from gateway.express.passing import Done
 from gateway.express.request import Flow, PlainRequest
+from gateway.inbound import Cancelable, Earlier
+from gateway.problems import Problem
 
 if TYPE_CHECKING:
     from gateway.listener import Connection
@@ -29,6 +32,11 @@ class Answerer(Protocol):
 
     def repeat(self, head: Head, client: str | None) -> bytes | None:
         """The answer if it is known by rote."""
+
+    def pass_on(
+        self, head: Head, client: str | None, is_last: Callable[[], bool], done: Done
+    ) -> Cancelable | None:
+        """Pass a read on to OL Connect, if how is known by rote; ``done`` is told its answer."""
 
 
 class Lane:
@@ -49,7 +57,7 @@ class Lane:
         self._heads = heads
         self._answerer = answerer
         self._boundary = Boundary()
-        self._errand: Errand[Answer] | None = None
+        self._errand: Cancelable | None = None
         self._held = b""
         self._is_paused = False
 
@@ -78,12 +86,39 @@ class Lane:
 
     def _take(self, head: Head, body: bytes) -> None:
         connection = self._connection
+        if head.memo.course is not None:
+            self._pass_on(head, body)
+            return
         known = self._answerer.repeat(head, connection.remote)
         if known is None:
             self._begin(PlainRequest(connection, head, body))
         elif connection.transport is not None:
             connection.transport.write(known)
             connection.stay_open()
+
+    def _pass_on(self, head: Head, body: bytes) -> None:
+        connection = self._connection
+
+        def done(said: bytes | None, problem: Problem | None) -> None:
+            if said is None:
+                # Not at once: it may be a task that says so, in which no other can begin.
+                connection.loop.call_soon(self._ask_again, head, body, Earlier(problem))
+                return
+            self._errand = None
+            self._write(said, is_last=connection.is_draining)
+            self._go_on()
+
+        self._errand = self._answerer.pass_on(
+            head, connection.remote, lambda: connection.is_draining, done
+        )
+        if self._errand is None:
+            self._begin(PlainRequest(connection, head, body))
+
+    def _ask_again(self, head: Head, body: bytes, earlier: Earlier) -> None:
+        self._errand = head.memo.course = None
+        self._begin(PlainRequest(self._connection, head, body, earlier))
+        if self._errand is None:
+            self._go_on()
 
     def _begin(self, request: PlainRequest) -> None:
         def waits(errand: Errand[Answer]) -> None:
@@ -109,6 +144,10 @@ class Lane:
             self._connection.force_close()
             return
         self._finish(request, task.result())
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """With what the caller has sent in the meantime."""
         if self._is_paused:
             self._is_paused = False
             if self._connection.transport is not None:
@@ -118,20 +157,23 @@ class Lane:
             self._connection.data_received(held)
 
     def _finish(self, request: PlainRequest, answer: Answer) -> None:
-        connection = self._connection
-        transport = connection.transport
-        if transport is None:
-            return
         if isinstance(answer, Whole):
-            is_last = answer.closes or connection.is_draining
-            transport.write(
-                writing.whole(
-                    request.method, answer.status, answer.lines, answer.body, is_last=is_last
-                )
+            is_last = answer.closes or self._connection.is_draining
+            status, lines, body = answer.status, answer.lines, answer.body
+            self._write(
+                writing.whole(request.method, status, lines, body, is_last=is_last),
+                is_last=is_last,
             )
         else:
             assert isinstance(answer, Flow)
-            is_last = answer.is_last
+            self._write(b"", is_last=answer.is_last)
+
+    def _write(self, data: bytes, *, is_last: bool) -> None:
+        connection = self._connection
+        if connection.transport is None:
+            return
+        if data:
+            connection.transport.write(data)
         if is_last:
             connection.force_close()
         else:

@@ -10,7 +10,7 @@ from multidict import CIMultiDictProxy
 
 from gateway.express import writing
 from gateway.express.heads import Head
-from gateway.inbound import Cancelable, Memo
+from gateway.inbound import Cancelable, Earlier, Memo
 
 if TYPE_CHECKING:
     from gateway.listener import Connection
@@ -19,10 +19,13 @@ if TYPE_CHECKING:
 class PlainRequest:
     """An ``Inbound`` that came complete."""
 
-    __slots__ = ("_connection", "answered_by", "complete", "head")
+    __slots__ = ("_connection", "answered_by", "complete", "earlier", "head")
 
-    def __init__(self, connection: "Connection", head: Head, body: bytes) -> None:
+    def __init__(
+        self, connection: "Connection", head: Head, body: bytes, earlier: Earlier | None = None
+    ) -> None:
         self.head = head
+        self.earlier = earlier
         self.complete: bytes | None = body
         self.answered_by: Cancelable | None = None
         self._connection = connection

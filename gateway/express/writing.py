@@ -14,17 +14,33 @@ def head(
     status: int, lines: Iterable[tuple[str, str]], length: int | None, *, is_last: bool
 ) -> bytes:
     """Status line and header section. Raises ValueError for a line break within a line."""
-    written = [f"HTTP/1.1 {status} {_REASONS.get(status, '')}"]
-    written += [f"{name}: {value}" for name, value in lines]
-    if length is not None and status not in _WITHOUT_BODY:
-        written.append(f"Content-Length: {length}")
-    written.append(f"Date: {rfc822_formatted_time()}")
-    if is_last:
-        written.append("Connection: close")
-    text = "\r\n".join(written)
-    if text.count("\n") != len(written) - 1 or text.count("\r") != len(written) - 1:
+    return f"{start(status, lines)}{_end(status, length, is_last=is_last)}".encode()
+
+
+def start(status: int, lines: Iterable[tuple[str, str]]) -> str:
+    """The first lines of an answer. Raises ValueError for a line break within a line."""
+    return f"HTTP/1.1 {status} {_REASONS.get(status, '')}\r\n{_section(lines)}"
+
+
+def rest(start: str, lines: Iterable[tuple[str, str]], body: bytes, *, is_last: bool) -> bytes:
+    """An answer of 200 that begins with ``start``. Raises ValueError as that does."""
+    return f"{start}{_section(lines)}{_end(200, len(body), is_last=is_last)}".encode() + body
+
+
+def _section(lines: Iterable[tuple[str, str]]) -> str:
+    written = [f"{name}: {value}\r\n" for name, value in lines]
+    text = "".join(written)
+    if text.count("\n") != len(written) or text.count("\r") != len(written):
         raise ValueError("a header line holds a line break")
-    return f"{text}\r\n\r\n".encode()
+    return text
+
+
+def _end(status: int, length: int | None, *, is_last: bool) -> str:
+    framing = ""
+    if length is not None and status not in _WITHOUT_BODY:
+        framing = f"Content-Length: {length}\r\n"
+    closing = "Connection: close\r\n" if is_last else ""
+    return f"{framing}Date: {rfc822_formatted_time()}\r\n{closing}\r\n"
 
 
 def whole(

@@ -45,9 +45,13 @@ class Breaker:
 
     @property
     def state(self) -> State:
-        if self._permit % 2 == 0:
+        if self.is_closed:
             return State.CLOSED
         return State.HALF_OPEN if self._probing else State.OPEN
+
+    @property
+    def is_closed(self) -> bool:
+        return self._permit % 2 == 0
 
     def check(self) -> None:
         """Raises UpstreamOverloaded where ``admit`` would."""

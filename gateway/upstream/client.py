@@ -7,6 +7,7 @@ from time import monotonic, perf_counter
 from typing import Any, Protocol
 
 import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from gateway.inbound import ParserLimits
@@ -27,7 +28,7 @@ from gateway.upstream.tls import ssl_context
 _KEEPALIVE_SECONDS = 15.0
 # Of an answer's header: bytes, bytes, lines.
 _LIMITS = ParserLimits(max_line_size=64 * 1024, max_field_size=64 * 1024, max_headers=512)
-_CANNOT_ANSWER = frozenset({502, 503, 504})
+CANNOT_ANSWER = frozenset({502, 503, 504})
 
 
 class Spans(Protocol):
@@ -83,6 +84,11 @@ class Upstream:
         # Connect's GETs have effects, so what may be repeated is decided by the catalogue.
         self._session._retry_connection = False
 
+    @property
+    def lines(self) -> Lines | None:
+        """The connections for what is small, where they are used."""
+        return self._lines
+
     async def close(self) -> None:
         await self._session.close()
         if self._lines is not None:
@@ -131,7 +137,7 @@ class Upstream:
         except BaseException:
             self.breaker.withdrew(permit)
             raise
-        if response.status in _CANNOT_ANSWER:
+        if response.status in CANNOT_ANSWER:
             self.breaker.failed(permit)
         else:
             self.breaker.succeeded(permit)
@@ -162,7 +168,7 @@ class Upstream:
                 allow_redirects=False,
                 trace_request_ctx=call,
             )
-        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+        except _RAISED as error:
             raise call.failure or problem_of(error) from error
         finally:
             call.seconds += perf_counter() - began
@@ -259,12 +265,15 @@ async def _note_sent(
     context.trace_request_ctx.sent = True
 
 
+_RAISED = (TimeoutError, aiohttp.ClientError, HttpProcessingError, OSError, ValueError)
+
 # The order matters: every one of these is a subclass of a later one.
 _FAILURES: Iterable[tuple[type[BaseException], type[Problem], str]] = (
     (aiohttp.ServerTimeoutError, UpstreamTimeout, ""),
     (aiohttp.ClientConnectorError, UpstreamUnreachable, "No connection to OL Connect."),
     (aiohttp.ClientPayloadError, UpstreamInvalidResponse, "OL Connect's answer broke off."),
     (aiohttp.ClientResponseError, UpstreamInvalidResponse, "OL Connect's answer is not HTTP."),
+    (HttpProcessingError, UpstreamInvalidResponse, "OL Connect's answer is not HTTP."),
     (aiohttp.ServerDisconnectedError, UpstreamUnreachable, "OL Connect closed the connection."),
     (aiohttp.ClientConnectionError, UpstreamUnreachable, "The connection to OL Connect broke."),
     (TimeoutError, UpstreamTimeout, ""),

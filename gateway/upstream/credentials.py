@@ -74,12 +74,17 @@ class Account:
 
         Raises UpstreamCredentialRefused, or what keeps OL Connect from being asked.
         """
+        line = self.ready_line()
+        return ("auth_token", (await self._renew()).text) if line is None else line
+
+    def ready_line(self) -> tuple[str, str] | None:
+        """The line, if it is at hand."""
         if self.settings.kind == "basic":
             return ("Authorization", self._basic)
         token = self._token
         if token is None or self._left(token) <= min(_TOO_SHORT_SECONDS, token.seconds / 2):
-            token = await self._renew()
-        elif self._left(token) < (1 - _RENEW_AT) * token.seconds and not self._is_closed():
+            return None
+        if self._left(token) < (1 - _RENEW_AT) * token.seconds and not self._is_closed():
             _ = self._start_renewal()
         return ("auth_token", token.text)
 
@@ -211,6 +216,9 @@ class Credentials:
             name: kept.get(name) or self._open(name, credential)
             for name, credential in settings.items()
         }
+
+    def has(self, name: str) -> bool:
+        return name in self._accounts or name in self._former
 
     def account(self, name: str) -> Account:
         """Raises UpstreamCredentialRefused for one that is not configured any more."""

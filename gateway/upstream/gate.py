@@ -32,15 +32,16 @@ class Gate:
 
     async def enter(self, team: str) -> None:
         """Take a slot, to be given back by ``leave``. Raises UpstreamOverloaded."""
-        if self._may_hold(team):
-            self._take(team)
+        if self.may_enter(team):
+            self.take(team)
         else:
             await self._queue(team)
 
-    def _may_hold(self, team: str) -> bool:
+    def may_enter(self, team: str) -> bool:
+        """Whether there is a slot for the team at this moment, which it may ``take``."""
         return self._held[team] < _TIMES_WHAT_IS_LEFT * self._free
 
-    def _take(self, team: str) -> None:
+    def take(self, team: str) -> None:
         self._free -= 1
         self._held[team] += 1
 
@@ -74,14 +75,14 @@ class Gate:
 
     def _hand_out(self) -> None:
         """Give what is free to the first in turn who may have it, until nobody who waits may."""
-        while (team := next(filter(self._may_hold, self._queues), None)) is not None:
+        while (team := next(filter(self.may_enter, self._queues), None)) is not None:
             turn = self._queues[team].popleft()
             self._queues.move_to_end(team)
             if not self._queues[team]:
                 del self._queues[team]
             self._waiting -= 1
             if not turn.done():
-                self._take(team)
+                self.take(team)
                 turn.set_result(None)
 
 

@@ -10,17 +10,16 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from ssl import SSLContext
 from time import monotonic
-from typing import Unpack
+from typing import Protocol, Unpack
 from urllib.parse import urlsplit
 
-from aiohttp import StreamReader
+from aiohttp import ClientPayloadError, StreamReader
 from aiohttp.client_proto import ResponseHandler
-from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import RawResponseMessage
 from multidict import CIMultiDictProxy
 
 from gateway.inbound import ParserLimits
-from gateway.problems import UpstreamInvalidResponse, UpstreamTimeout, UpstreamUnreachable
+from gateway.problems import UpstreamTimeout, UpstreamUnreachable
 from gateway.settings import Upstream as UpstreamSettings
 from gateway.tasks import TaskSet
 from gateway.upstream.call import Call
@@ -33,6 +32,17 @@ _SURPLUS_SECONDS = 1.0
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
+class Receiver(Protocol):
+    """Who is told what comes of a request, once."""
+
+    def waits_for(self, message: RawResponseMessage) -> bool:
+        """Whether ``received`` is to be called no sooner than the body is complete."""
+
+    def received(self, message: RawResponseMessage, content: StreamReader) -> None: ...
+
+    def failed(self, error: BaseException) -> None: ...
+
+
 class Line(ResponseHandler):
     """One connection. Its read timeout is looked at when it may be over, not wound at each read."""
 
@@ -41,6 +51,7 @@ class Line(ResponseHandler):
     ) -> None:
         super().__init__(loop)
         self.idle_since = 0.0
+        self.receiver: Receiver | None = None
         self._limits = limits
         self._deadline: float | None = None
         self._seconds = read_timeout
@@ -58,6 +69,41 @@ class Line(ResponseHandler):
                 **self._limits,
             )
         self.start_timeout()
+
+    def send(self, data: bytes, receiver: "Receiver") -> None:
+        """Ask, and tell ``receiver`` once what comes, rather than whoever reads."""
+        assert self.transport is not None
+        self.expect(with_body=True)
+        self.receiver = receiver
+        self.transport.write(data)
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        # aiohttp runs its parser on nothing for each body that was read, paused or not.
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.receiver is not None and self._buffer:
+            self._hand_over(self.receiver)
+
+    def _hand_over(self, receiver: "Receiver") -> None:
+        (message, content), _ = self._buffer[0]
+        if 100 <= message.code < 200 and message.code != 101:
+            self._buffer.popleft()
+            if self._buffer:
+                self._hand_over(receiver)
+        elif content.is_eof() or not receiver.waits_for(message):
+            self._buffer.popleft()
+            self.receiver = None
+            receiver.received(message, content)
+
+    def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
+        super().set_exception(exc, *cause)
+        if self.receiver is not None:
+            receiver, self.receiver = self.receiver, None
+            is_cut = bool(self._buffer) and not isinstance(exc, TimeoutError)
+            receiver.failed(ClientPayloadError() if is_cut else exc)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
@@ -150,7 +196,7 @@ class Lines:
         self._host = parts.hostname
         self._port = parts.port or _DEFAULT_PORTS[parts.scheme]
         self._ssl = ssl if parts.scheme == "https" else None
-        self._authority = parts.netloc
+        self.authority = parts.netloc
         self._connect_timeout = settings.connect_timeout
         self._read_timeout = settings.read_timeout
         self._keepalive_seconds = keepalive_seconds
@@ -160,8 +206,9 @@ class Lines:
         self._pruning: asyncio.TimerHandle | None = None
 
     async def send(self, call: Call) -> LineReply:
-        """Raises UpstreamTimeout, UpstreamUnreachable, or what aiohttp's session would."""
-        line = self._idle_line()
+        """Raises UpstreamTimeout, UpstreamUnreachable, what aiohttp's session would, or, for what
+        that calls a ClientResponseError, HttpProcessingError."""
+        line = self.idle()
         if line is None:  # an idle one is empty, and so counts as false
             line = await self._connected()
         transport = line.transport
@@ -170,13 +217,10 @@ class Lines:
         line.expect(with_body=call.method != "HEAD")
         call.sent = True
         try:
-            transport.write(self._written(call))
+            transport.write(written(call, self.authority))
             message, content = await line.read()
             while 100 <= message.code < 200 and message.code != 101:
                 message, content = await line.read()
-        except HttpProcessingError as error:
-            line.close()
-            raise UpstreamInvalidResponse("OL Connect's answer is not HTTP.") from error
         except BaseException:
             line.close()
             raise
@@ -218,7 +262,8 @@ class Lines:
         for line in self._idle:
             line.close()
 
-    def _idle_line(self) -> Line | None:
+    def idle(self) -> Line | None:
+        """A connection that is open and was not used for a while, to be given back."""
         self._close_old()
         while self._idle:
             line = self._idle.pop()
@@ -257,15 +302,16 @@ class Lines:
             raise UpstreamUnreachable("No connection to OL Connect.") from error
         return line
 
-    def _written(self, call: Call) -> bytes:
-        """The request as aiohttp's session writes it. Raises ValueError for a line break."""
-        written = [f"{call.method} {call.target} HTTP/1.1", f"Host: {self._authority}"]
-        written += [f"{name}: {value}" for name, value in call.headers]
-        body = call.body
-        assert not isinstance(body, AsyncIterator)
-        if body or call.method not in _WITHOUT_BODY:
-            written.append(f"Content-Length: {len(body or b'')}")
-        text = "\r\n".join(written)
-        if text.count("\n") != len(written) - 1 or text.count("\r") != len(written) - 1:
-            raise ValueError("a header line holds a line break")
-        return f"{text}\r\n\r\n".encode() + (body or b"")
+
+def written(call: Call, authority: str) -> bytes:
+    """The request as aiohttp's session writes it. Raises ValueError for a line break."""
+    lines = [f"{call.method} {call.target} HTTP/1.1", f"Host: {authority}"]
+    lines += [f"{name}: {value}" for name, value in call.headers]
+    body = call.body
+    assert not isinstance(body, AsyncIterator)
+    if body or call.method not in _WITHOUT_BODY:
+        lines.append(f"Content-Length: {len(body or b'')}")
+    text = "\r\n".join(lines)
+    if text.count("\n") != len(lines) - 1 or text.count("\r") != len(lines) - 1:
+        raise ValueError("a header line holds a line break")
+    return f"{text}\r\n\r\n".encode() + (body or b"")

@@ -91,6 +91,10 @@ PLAIN: list[Pieces] = [
     [_head("GET", _PROPERTIES, "Authorization: Bearer FORGED")] * 3,
     [_head("GET", _PROPERTIES, "Authorization: Basic YTpi")] * 2,
     [_head("HEAD", _PROPERTIES, _AUTHORIZED)] * 2,
+    [_head("GET", f"{REST}/authentication/version", _AUTHORIZED)] * 4,
+    [_head("GET", f"{REST}/authentication/version?a=%25&b", _AUTHORIZED, "Accept: */*")] * 4,
+    [_head("GET", f"{REST}/filestore/file/7", _AUTHORIZED)] * 3,
+    [_head("GET", f"{REST}/filestore/file/8", _AUTHORIZED)] * 3,
     [_GET, _with_body("PUT", _PROPERTIES, _BODY, "Content-Type: application/json"), _GET, _GET],
     [_with_body("POST", _START, _IDS)],
     [_with_body("POST", _START, _IDS, "Idempotency-Key: k")] * 2,
@@ -149,7 +153,8 @@ HOSTILE: list[Pieces] = [
 
 
 def mixed(count: int, seed: int) -> Iterator[Pieces]:
-    """Methods, targets and header lines put together at random, each sent twice."""
+    """Methods, targets and header lines put together at random, each sent three times: what is
+    learnt from the first is said or done again."""
     chance = random.Random(seed)
     for _ in range(count):
         method = chance.choice(("GET", "GET", "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"))
@@ -159,4 +164,4 @@ def mixed(count: int, seed: int) -> Iterator[Pieces]:
             request += b"[{}] "
         if "Transfer-Encoding: chunked" in lines:
             request += b"0\r\n\r\n"
-        yield [request, request]
+        yield [request] * 3

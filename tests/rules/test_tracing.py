@@ -51,7 +51,8 @@ def test_invalid_values(value: str) -> None:
 
 
 def test_a_child_stays_in_the_trace() -> None:
-    continued = child(f"cc-{TRACE}-{SPAN}-01-more", bytes.fromhex("00f067aa0ba902b7"))
+    parent = parse(f"cc-{TRACE}-{SPAN}-01-more")
+    continued = child(str(parent), bytes.fromhex("00f067aa0ba902b7"))
     assert continued == f"00-{TRACE}-00f067aa0ba902b7-01"
 
 

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from aiohttp.http_exceptions import HttpProcessingError
 
 from gateway.inbound import ParserLimits
-from gateway.problems import UpstreamInvalidResponse, UpstreamUnreachable
+from gateway.problems import UpstreamUnreachable
 from gateway.settings import Upstream
 from gateway.upstream.call import Call
 from gateway.upstream.lines import Lines
@@ -89,7 +90,7 @@ async def test_a_connection_lost_as_soon_as_it_stands_is_told_as_such(
 
 async def test_failures_have_names(lines: Lines, peer: Peer) -> None:
     peer.script = saying(b"SMTP ready\r\n\r\n")
-    with pytest.raises(UpstreamInvalidResponse):
+    with pytest.raises(HttpProcessingError):
         await lines.send(Call("GET", "/a"))
 
     async def silent(_: object) -> None:
