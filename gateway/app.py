@@ -158,9 +158,7 @@ class Gateway:
             proxies=settings.listen.trusted_proxies,
             audit=journal,
             tracing=self._ground.tracing,
-            rote=Rote(self.front, self._parts.ledger, self._parts.cache)
-            if settings.listen.express
-            else None,
+            rote=Rote(self.front, self._parts.cache) if settings.listen.express else None,
             passing=self._passing() if settings.listen.express else None,
         )
         self.public = await listener.listen(

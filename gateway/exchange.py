@@ -16,7 +16,6 @@ class Hit:
 
     key: Any  # of ``gateway.cache``
     fetched: Any
-    owned: bool  # the team sees its own objects only
     rated: bool  # its requests are counted against a rate
 
 

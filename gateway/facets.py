@@ -48,7 +48,6 @@ class Facets:
             exchange.hit = Hit(
                 self._key(passage, passage.named[0], passage.path),
                 recalled.fetched,
-                passage.team.owns,
                 passage.team.settings.limits.requests_per_second is not None,
             )
         lines = list(recalled.fetched.lines)

@@ -17,7 +17,6 @@ from gateway.cache import Freshness, PropertyCache
 from gateway.exchange import Exchange, Hit
 from gateway.express import writing
 from gateway.inbound import Inbound
-from gateway.ledger import Ledger
 from gateway.problems import Problem, TokenMissing, TokenSignature
 from gateway.rules import tracing
 from gateway.rules.credentials import Basic
@@ -52,9 +51,8 @@ class Lesson:
 class Rote:
     """What the journey has answered to heads that came before."""
 
-    def __init__(self, front: "Front", ledger: Ledger, cache: PropertyCache) -> None:
+    def __init__(self, front: "Front", cache: PropertyCache) -> None:
         self._front = front
-        self._ledger = ledger
         self._cache = cache
 
     def learn(self, request: Inbound, exchange: Exchange, answer: object) -> None:
@@ -105,13 +103,12 @@ class Rote:
         return said, learnt
 
     def _still(self, lesson: Lesson, hit: Hit) -> Freshness | None:
-        """How fresh the entry is, if caller, owner and entry are what they were."""
+        """How fresh the entry is, if caller and entry are what they were."""
         learnt = lesson.exchange
         assert lesson.token is not None
         if lesson.regime.authenticator.recall(lesson.token) is not learnt.caller:
             return None
-        if hit.owned and self._ledger.recall(hit.key.thing) != learnt.team:
-            return None
+        # Whose an entity is never changes.
         return self._cache.still(hit.key, hit.fetched)
 
 

@@ -9,6 +9,8 @@ _TRACEPARENT = re.compile(
 )
 _SAMPLED = 0x01
 _RANDOM_TRACE_ID = 0x02
+_OTHER_FLAGS = f"{_RANDOM_TRACE_ID:02x}"
+_SAMPLED_FLAGS = f"{_RANDOM_TRACE_ID | _SAMPLED:02x}"
 _LONGEST = 512
 _LENGTH = len("00-") + 32 + len("-") + 16 + len("-01")
 
@@ -42,8 +44,8 @@ def child(traceparent: str, new_span_id: bytes) -> str:
 
 def new(trace_id: bytes, span_id: bytes, *, sampled: bool = False) -> str:
     """A trace that begins here, from 16 and 8 random bytes."""
-    flags = _RANDOM_TRACE_ID | (_SAMPLED if sampled else 0)
-    return f"00-{_hexadecimal(trace_id, 16)}-{_hexadecimal(span_id, 8)}-{flags:02x}"
+    flags = _SAMPLED_FLAGS if sampled else _OTHER_FLAGS
+    return f"00-{_hexadecimal(trace_id, 16)}-{_hexadecimal(span_id, 8)}-{flags}"
 
 
 def _hexadecimal(octets: bytes, length: int) -> str:
