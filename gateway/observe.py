@@ -86,21 +86,27 @@ class Observer:
         return rendering.response_of(await self.answer(request))
 
     async def answer(self, request: Inbound) -> answers.Answer:
+        # What comes once may never come again: nothing is learnt from it.
+        comes_again = request.memo is not None and request.memo.naming is not None
         exchange = self._exchange(request)
         self._under_way[exchange] = request
         self._metrics.in_flight.inc()
         try:
             answer = await self._answer(request, exchange)
-            if self._rote is not None:
-                self._rote.learn(request, exchange, answer)
-            if self._passing is not None:
-                self._passing.learn(request, exchange, answer)
+            if comes_again:
+                self._learn(request, exchange, answer)
             return answer
         finally:
             del self._under_way[exchange]
             self._metrics.in_flight.dec()
             exchange.let_go()
             self._record(exchange)
+
+    def _learn(self, request: Inbound, exchange: Exchange, answer: answers.Answer) -> None:
+        if self._rote is not None:
+            self._rote.learn(request, exchange, answer)
+        if self._passing is not None:
+            self._passing.learn(request, exchange, answer)
 
     def repeat(self, head: Head, client: str | None) -> bytes | None:
         """The answer to what was answered before and has not changed; None says nothing."""
