@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from gateway.catalogue import PARAMETERS, Endpoint, Role
 from gateway.problems import MethodNotAllowed, UnknownEndpoint
@@ -53,6 +54,10 @@ class _Node:
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
 
 
+_PATHS_REMEMBERED = 4096
+_SHORT_CHARACTERS = 200
+
+
 class RouteTable:
     """All endpoints as a tree of path segments; literal segments win over parameters."""
 
@@ -60,6 +65,7 @@ class RouteTable:
         self._root = _Node()
         for endpoint in endpoints:
             self._add(endpoint)
+        self._remembered = lru_cache(_PATHS_REMEMBERED)(self._recognise)
 
     def _add(self, endpoint: Endpoint) -> None:
         node = self._root
@@ -74,6 +80,11 @@ class RouteTable:
 
         HEAD is answered wherever GET is. Literal segments are compared byte for byte.
         """
+        if len(raw_path) > _SHORT_CHARACTERS:
+            return self._recognise(method, raw_path)
+        return self._remembered(method, raw_path)
+
+    def _recognise(self, method: str, raw_path: str) -> "Recognition":
         found = self._walk(raw_path.split("/")[1:])
         if found is None:
             return _NOTHING
