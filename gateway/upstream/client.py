@@ -177,7 +177,12 @@ class Upstream:
         """The body as it comes. Raises the same problems as ``send``."""
         with _ending_with_its_connection(response):
             try:
-                async for chunk in response.content.iter_any():
+                if "Transfer-Encoding" in response.headers:
+                    async for chunk in response.content.iter_any():
+                        yield chunk
+                    return
+                # Piece by piece: to put together what has piled up copies it once more.
+                async for chunk, _ in response.content.iter_chunks():
                     yield chunk
             except (TimeoutError, aiohttp.ClientError, OSError) as error:
                 raise problem_of(error) from error
