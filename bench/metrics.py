@@ -21,8 +21,9 @@ from gateway import admin, exposition, listener
 from gateway.admin import Admin
 from gateway.catalogue import CATALOGUE, SIMPLIFIED
 from gateway.exchange import Exchange
+from gateway.families import Registry
 from gateway.merging import Total, read, snapshot
-from gateway.metrics import Metrics, Registry
+from gateway.metrics import Metrics
 from gateway.problems import NotFound, Problem
 from gateway.run import run
 from gateway.settings import Address

@@ -7,7 +7,7 @@ from aiohttp import web
 from prometheus_client.exposition import choose_encoder
 
 from gateway import exposition, merging
-from gateway.metrics import Registry
+from gateway.families import Registry
 
 _TEXT = "text/plain; charset=utf-8"
 

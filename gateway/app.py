@@ -22,9 +22,9 @@ from gateway.connections import Connections
 from gateway.exchange import Exchange
 from gateway.express.passing import Passing
 from gateway.express.rote import Rote
+from gateway.families import Registry
 from gateway.front import Front, Regime
 from gateway.listener import Listener
-from gateway.metrics import Registry
 from gateway.observe import Observer
 from gateway.problems import StoreUnavailable
 from gateway.public import Public

@@ -8,7 +8,7 @@ from itertools import accumulate, chain, repeat
 
 from prometheus_client.utils import floatToGoString
 
-from gateway.metrics import Count, Counter, Distribution, Gauge, Histogram
+from gateway.families import Count, Counter, Distribution, Gauge, Histogram
 
 Families = Iterable[Counter | Gauge | Histogram]
 

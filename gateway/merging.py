@@ -14,14 +14,8 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from gateway.metrics import (
-    Child,
-    Counter,
-    Gauge,
-    Histogram,
-    Metrics,
-    Registry,
-)
+from gateway.families import Child, Counter, Gauge, Histogram, Registry
+from gateway.metrics import Metrics
 
 Part = dict[str, list[list[Any]]]
 """What one process has counted, as JSON has it: of each family the labels of its series, and then

@@ -3,193 +3,19 @@
 Labels come from the catalogue and the configuration only: no caller can make a series.
 """
 
-from abc import abstractmethod
-from bisect import bisect_left
 from collections import Counter as Counting
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
-from time import time
-from typing import Generic, NamedTuple, TypeVar
+from collections.abc import Iterable
+from typing import NamedTuple
 
-from prometheus_client import CollectorRegistry
-from prometheus_client.core import Metric
-from prometheus_client.metrics import MetricWrapperBase
-from prometheus_client.registry import Collector
-from prometheus_client.samples import Exemplar
-from prometheus_client.utils import floatToGoString
-
-from gateway import __version__, lines
+from gateway import __version__
 from gateway.exchange import Exchange
+from gateway.families import Count, Counter, Distribution, Gauge, Histogram, Registry
 from gateway.operation import Operation
 
 # From a cache hit to the longest read timeout that is sensible.
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _OPERATION_SECONDS = (0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 _REQUEST = ("endpoint", "method")
-
-
-class Count:
-    """A counter's or gauge's value for one set of labels."""
-
-    __slots__ = ("lines", "value")
-
-    def __init__(self) -> None:
-        self.lines = ""
-        self.value = 0.0
-
-    def inc(self, amount: float = 1) -> None:
-        self.value += amount
-
-    def set(self, value: float) -> None:
-        self.value = float(value)
-
-
-Seen = tuple[str, float, float]
-"""An exemplar: the trace's id, what was observed, and when."""
-
-
-class Distribution:
-    """A histogram's values for one set of labels. ``counts`` are per bucket, not cumulative."""
-
-    __slots__ = ("bounds", "counts", "exemplars", "lines", "sum")
-
-    def __init__(self, bounds: tuple[float, ...]) -> None:
-        self.lines = ""
-        self.bounds = bounds
-        self.counts = [0] * len(bounds)
-        self.exemplars: list[Seen | None] = [None] * len(bounds)
-        self.sum = 0.0
-
-    def observe(self, amount: float, trace_id: str | None = None) -> None:
-        self.sum += amount
-        bucket = bisect_left(self.bounds, amount)
-        self.counts[bucket] += 1
-        if trace_id:
-            self.exemplars[bucket] = trace_id, amount, time()
-
-
-Child = TypeVar("Child", Count, Distribution)
-
-
-class Family(MetricWrapperBase, Generic[Child]):
-    """A metric with its children by their labels' values. For one thread: nothing is locked.
-
-    The library's own children take a lock per value, which costs more than what it guards. Nor has
-    any a ``_created`` sample: Prometheus would keep twice the series, and nobody asks for them.
-    """
-
-    _new: Callable[[], Child]
-
-    def __init__(
-        self, name: str, text: str, labels: tuple[str, ...], registry: CollectorRegistry
-    ) -> None:
-        self.children: dict[tuple[str, ...], Child] = {}
-        self.name = name.removesuffix("_total")
-        self.kind, self.text, self.label_names = str(self._type), text, labels
-        super().__init__(name, text, labels, registry=registry)
-
-    def _metric_init(self) -> None:
-        """Called for a metric without labels: it is there before it has counted anything."""
-        self.labels()
-
-    def labels(self, *values: str) -> Child:  # type: ignore[override]
-        child = self.children.get(values)
-        if child is None:
-            if len(values) != len(self.label_names):
-                raise ValueError(f"{self.name} has the labels {self.label_names}, not {values}")
-            child = self.children[values] = self._new()
-            child.lines = self._lines(tuple(zip(self.label_names, values, strict=True)))
-        return child
-
-    def collect(self) -> Iterator[Metric]:
-        metric = Metric(self.name, self.text, self.kind)
-        for values, child in self.children.items():
-            self._add(metric, dict(zip(self.label_names, values, strict=True)), child)
-        yield metric
-
-    @abstractmethod
-    def _lines(self, labels: lines.Labels) -> str:
-        """How a child is written, but for its numbers."""
-
-    @abstractmethod
-    def _add(self, metric: Metric, labels: dict[str, str], child: Child) -> None:
-        """Put the child's samples into ``metric``."""
-
-
-class Counter(Family[Count]):
-    _type = "counter"
-    _new = Count
-
-    def inc(self, amount: float = 1) -> None:
-        self.labels().inc(amount)
-
-    def _lines(self, labels: lines.Labels) -> str:
-        return lines.of_value(f"{self.name}_total", labels)
-
-    def _add(self, metric: Metric, labels: dict[str, str], child: Count) -> None:
-        metric.add_sample(f"{self.name}_total", labels, child.value)
-
-
-class Gauge(Family[Count]):
-    _type = "gauge"
-    _new = Count
-
-    def inc(self, amount: float = 1) -> None:
-        self.labels().inc(amount)
-
-    def dec(self) -> None:
-        self.inc(-1)
-
-    def set(self, value: float) -> None:
-        self.labels().set(value)
-
-    def _lines(self, labels: lines.Labels) -> str:
-        return lines.of_value(self.name, labels)
-
-    def _add(self, metric: Metric, labels: dict[str, str], child: Count) -> None:
-        metric.add_sample(self.name, labels, child.value)
-
-
-class Histogram(Family[Distribution]):
-    _type = "histogram"
-
-    def __init__(
-        self,
-        name: str,
-        text: str,
-        labels: tuple[str, ...],
-        registry: CollectorRegistry,
-        buckets: tuple[float, ...],
-    ) -> None:
-        bounds = (*buckets, float("inf"))
-        self.bound_names = [str(floatToGoString(bound)) for bound in bounds]  # type: ignore[no-untyped-call]
-        self._new = partial(Distribution, bounds)
-        super().__init__(name, text, labels, registry)
-
-    def _lines(self, labels: lines.Labels) -> str:
-        return lines.of_distribution(self.name, labels, self.bound_names)
-
-    def _add(self, metric: Metric, labels: dict[str, str], child: Distribution) -> None:
-        name, total = f"{self.name}_bucket", 0.0
-        for bound, count, seen in zip(self.bound_names, child.counts, child.exemplars, strict=True):
-            total += count
-            exemplar = None if seen is None else Exemplar({"trace_id": seen[0]}, *seen[1:])
-            metric.add_sample(name, {**labels, "le": bound}, total, None, exemplar)
-        metric.add_sample(f"{self.name}_count", labels, total)
-        metric.add_sample(f"{self.name}_sum", labels, child.sum)
-
-
-class Registry(CollectorRegistry):
-    """Knows its families, for those to whom going through every sample takes too long."""
-
-    def __init__(self) -> None:
-        super().__init__(auto_describe=True)
-        self.families: list[Counter | Gauge | Histogram] = []
-
-    def register(self, collector: Collector) -> None:
-        super().register(collector)
-        if isinstance(collector, Counter | Gauge | Histogram):
-            self.families.append(collector)
 
 
 class _Alike(NamedTuple):
@@ -203,11 +29,20 @@ class _Alike(NamedTuple):
     team: str | None
 
 
-class _Counts(NamedTuple):
-    """Where an exchange is counted: its duration, and each counter that goes up by one."""
+class _Counts:
+    """Where exchanges are counted: their durations, and each counter that goes up by one.
 
-    seconds: Distribution
-    once: tuple[Count, ...]
+    The others are None until there is something to count: there are no series without.
+    """
+
+    __slots__ = ("bytes_in", "bytes_out", "once", "seconds", "upstream_seconds")
+
+    def __init__(self, seconds: Distribution, once: tuple[Count, ...]) -> None:
+        self.seconds = seconds
+        self.once = once
+        self.upstream_seconds: Distribution | None = None
+        self.bytes_in: Count | None = None
+        self.bytes_out: Count | None = None
 
 
 class Metrics:
@@ -328,13 +163,18 @@ class Metrics:
         counts.seconds.observe(seconds, trace)
         for count in counts.once:
             count.value += 1
+        endpoint = exchange.endpoint
         if exchange.upstream_seconds:
-            labels = (exchange.endpoint, _method(exchange.method))
-            self.upstream_seconds.labels(*labels).observe(exchange.upstream_seconds, trace)
+            if counts.upstream_seconds is None:
+                method = _method(exchange.method)
+                counts.upstream_seconds = self.upstream_seconds.labels(endpoint, method)
+            counts.upstream_seconds.observe(exchange.upstream_seconds, trace)
         if exchange.bytes_in:
-            self.request_bytes.labels(exchange.endpoint).inc(exchange.bytes_in)
+            counts.bytes_in = counts.bytes_in or self.request_bytes.labels(endpoint)
+            counts.bytes_in.value += exchange.bytes_in
         if exchange.bytes_out:
-            self.response_bytes.labels(exchange.endpoint).inc(exchange.bytes_out)
+            counts.bytes_out = counts.bytes_out or self.response_bytes.labels(endpoint)
+            counts.bytes_out.value += exchange.bytes_out
 
     def _counts_of(self, alike: _Alike) -> _Counts:
         """What all exchanges of these labels count in, looked up once."""

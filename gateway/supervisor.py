@@ -22,8 +22,9 @@ import structlog
 from gateway import admin, listener, merging, worker
 from gateway.admin import Admin, Check
 from gateway.app import Place
+from gateway.families import Registry
 from gateway.merging import Part, Total
-from gateway.metrics import Metrics, Registry
+from gateway.metrics import Metrics
 from gateway.risks import Risk
 from gateway.run import Orders, Reloader, follow
 from gateway.settings import Address, Settings

@@ -16,7 +16,8 @@ from prometheus_client.samples import Exemplar
 from gateway import admin, exposition, listener
 from gateway.admin import Admin, Check
 from gateway.exchange import Exchange
-from gateway.metrics import Counter, Histogram, Metrics, Registry
+from gateway.families import Counter, Histogram, Registry
+from gateway.metrics import Metrics
 from gateway.problems import NotFound
 from gateway.settings import Address
 from tests.support.stage import Stage

@@ -24,6 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("ownership", "limits", "learning", "bodies", "answers", "requestlog", "audit", "connections"),
     ("explain", "exposition", "hardening", "logs", "merging", "routelist", "sdnotify", "telemetry"),
     ("cache", "ledger", "owners", "connect", "metrics"),
+    ("families",),
     ("auth", "upstream", "stores"),
     ("rules",),
     ("catalogue", "settings", "exchange", "operation", "risks", "inbound"),

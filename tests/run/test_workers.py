@@ -21,8 +21,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway import admin, listener
 from gateway.app import Place
 from gateway.catalogue import ENDPOINTS
+from gateway.families import Registry
 from gateway.merging import Total, accumulated, part_of, read, snapshot
-from gateway.metrics import Metrics, Registry
+from gateway.metrics import Metrics
 from gateway.settings import Address, load
 from gateway.supervisor import Worker
 from gateway.worker import framed
