@@ -68,7 +68,9 @@ def run(
     path = script(ground, work)
     if delay_ms:
         paced = ground.folder / f"{work}-{delay_ms}.lua"
-        paced.write_text(path.read_text() + f"delay = function() return {delay_ms} end\n")
+        # At random, or else all connections would go on asking at the same moments.
+        pause = f"delay = function() return math.random(0, {2 * delay_ms}) end\n"
+        paced.write_text(path.read_text() + pause)
         path = paced
     command = ["taskset", "-c", str(LOAD_CORE), "wrk", "--latency", "-t1", f"-c{connections}"]
     command += [
