@@ -106,6 +106,9 @@ class Passage:
             said = self._said(arrived)
         except Problem as fault:
             return self._give_up(fault)
+        except Exception:
+            # A mistake of ours: the journey will meet it, too, and report it.
+            return self._give_up(None)
         self._ended(self, True)
         self._done(said, None)
 
@@ -156,14 +159,10 @@ class Passing:
         if memo is None:
             return
         memo.course = None
-        if not exchange.passed_on or exchange.status != 200 or not isinstance(answer, Whole):
-            return
         admission, reading = memo.admission, memo.reading
-        if request.method != "GET" or request.body_exists:
-            return
         if admission is None or not isinstance(reading.shown, Bearer):
             return
-        if any(name in request.headers for name in _OWN_NAMES):
+        if not _is_plain(request, exchange, answer):
             return
         team: TeamRules = admission.teams[0]
         if team.settings.limits.requests_per_second is not None:
@@ -215,3 +214,12 @@ class Passing:
             course.team.name, course.team.credential, request, passage.told
         )
         return passage.sending is not None
+
+
+def _is_plain(request: Inbound, exchange: Exchange, answer: object) -> bool:
+    """Whether the request was a read that ended as most do, and has nothing of its own."""
+    if not exchange.passed_on or exchange.status != 200 or not isinstance(answer, Whole):
+        return False
+    if request.method != "GET" or request.body_exists or exchange.operation_id is not None:
+        return False
+    return not any(name in request.headers for name in _OWN_NAMES)
