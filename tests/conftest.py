@@ -5,9 +5,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from tests.support.redis_server import RedisServer, running
 from tests.support.stage import Stage
+
+
+@pytest.fixture(autouse=True)
+def logging_as_by_default() -> Iterator[None]:
+    """Commands that were run in this process leave it as they want it."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

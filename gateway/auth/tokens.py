@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from cachetools import LRUCache
@@ -27,6 +28,7 @@ from gateway.rules import claims, jose
 
 # Counted in characters of tokens, because claims take memory as their tokens do.
 MAX_REMEMBERED_CHARACTERS = 32 * 1024 * 1024
+_FORGOTTEN_AT_ONCE = 1000
 MAX_REFUSED = 256  # of 16 KiB at the most
 UNKNOWN_ISSUER = "unknown"
 
@@ -88,10 +90,22 @@ class Authenticator:
         """Whether every issuer's keys are at hand."""
         return all(verifier.keys.usable for verifier in self._verifiers)
 
+    @property
+    def remembered(self) -> int:
+        """How many verified tokens are at hand."""
+        return len(self._verified)
+
     def refresh_due(self) -> None:
-        """To be called every few seconds: keys are renewed even if nobody shows a new token."""
+        """To be called every few seconds: keys are renewed even if nobody shows a new token, and
+        tokens forgotten that nobody shows any more."""
         for verifier in self._verifiers:
             verifier.keys.refresh_due()
+        # The one that came first ends first, where all live equally long.
+        oldest = list(islice(self._verified, _FORGOTTEN_AT_ONCE))
+        for token in oldest:
+            if self._verified[token].ends > self._now():
+                return
+            del self._verified[token]
 
     def recall(self, token: str) -> Caller | None:
         """The caller of a token that was verified before and still holds; never waits."""
