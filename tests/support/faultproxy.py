@@ -71,20 +71,21 @@ class FaultProxy:
     async def close(self) -> None:
         if self._server is not None:
             self._server.close()
+        await asyncio.sleep(0)  # what was accepted in this turn of the loop is told of in the next
         self.reset()
         await self._tasks.cancel()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
+        # Here, since a task that is cancelled before its first step does nothing.
+        self._writers.add(writer)
         self._tasks.launch(self._serve(reader, writer), name="proxied")
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self.fault.reset_at_once:
-            _reset(writer)
-            return
-        self._writers.add(writer)
         server: asyncio.StreamWriter | None = None
         try:
+            if self.fault.reset_at_once:
+                return _reset(writer)
             answers, server = await asyncio.open_connection("127.0.0.1", self.target)
             await asyncio.gather(
                 self._pass_on(reader, server, answers=False),

@@ -120,4 +120,5 @@ async def open_peer() -> AsyncIterator[Peer]:
         yield peer
     finally:
         server.close()
+        await asyncio.sleep(0)  # what was accepted in this turn of the loop is told of in the next
         await peer.stop()
