@@ -21,6 +21,7 @@ from gateway.simulator.security import Security, check_roles
 from gateway.simulator.wire import Answer
 
 log = logging.getLogger("simulator")
+_ACCEPTING_SECONDS = 0.01
 LONGEST_LINE_BYTES = 64 * 1024  # generous: limits are for whoever stands in front
 UNREAD_BYTES = 64 * 1024  # bodies up to this size are read, and recorded, though nobody asked
 CORS_METHODS = "GET, POST, PUT, HEAD, OPTIONS"
@@ -101,9 +102,14 @@ class Simulator:
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        if self._runner is None:
+            return
+        runner, self._runner = self._runner, None
+        for site in list(runner.sites):
+            await site.stop()
+        # What was accepted becomes a connection some turns later, and would be left open.
+        await asyncio.sleep(_ACCEPTING_SECONDS)
+        await runner.cleanup()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         raw_path = request.raw_path
