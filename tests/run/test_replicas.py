@@ -112,7 +112,7 @@ async def test_nobody_reads_what_is_older_than_an_answered_write(
     world: Any, own_redis_server: RedisServer
 ) -> None:
     async with _light_fleet(world, own_redis_server.url) as urls:
-        _judge(await _under_trouble(world, urls, 2_000))
+        _judge(await _under_trouble(world, urls, 1_500))
 
 
 @pytest.mark.slow
