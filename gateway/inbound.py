@@ -1,6 +1,6 @@
 """A request as it came in, and how its answer begins, whichever way its connection is read.
 
-``gateway.listener`` has aiohttp's way, ``gateway.express`` the short one; the journey knows
+``gateway.server`` has aiohttp's way, ``gateway.express`` the short one; the journey knows
 neither.
 """
 

@@ -22,13 +22,13 @@ from gateway.express.heads import Head
 from gateway.express.passing import Course, Done, Passage, Passing
 from gateway.express.rote import Rote
 from gateway.inbound import Inbound
-from gateway.listener import Request
 from gateway.metrics import Metrics
 from gateway.problems import Draining, InternalError, MalformedRequest, Problem
 from gateway.requestlog import RequestLog
 from gateway.rules import cors, headers, tracing
 from gateway.rules.forwarded import Networks, client_of
 from gateway.rules.tracing import TraceParent
+from gateway.server import Request
 
 if TYPE_CHECKING:
     from gateway.telemetry import Tracing

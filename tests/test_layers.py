@@ -18,7 +18,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("run", "demo", "demopage", "doctor", "greeting", "supervisor", "worker"),
     ("app",),
     ("wiring",),
-    ("public", "observe", "listener", "admin", "pipeline", "api", "rendering", "express"),
+    ("public", "observe", "listener", "server", "admin", "pipeline", "api", "rendering", "express"),
     ("facets", "requests", "relay", "starts", "watch", "poller", "outcome", "front"),
     ("attempts", "recovery"),
     ("ownership", "limits", "learning", "bodies", "answers", "requestlog", "audit", "connections"),

@@ -11,7 +11,7 @@ from gateway.express.lane import Answerer, Lane
 from gateway.inbound import ParserLimits
 
 if TYPE_CHECKING:
-    from gateway.listener import Connection
+    from gateway.server import Connection
 
 __all__ = ["Lane", "lanes"]
 

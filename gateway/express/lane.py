@@ -19,7 +19,7 @@ from gateway.inbound import Cancelable, Earlier
 from gateway.problems import Problem
 
 if TYPE_CHECKING:
-    from gateway.listener import Connection
+    from gateway.server import Connection
 
 # What a caller may send ahead while its last request is being answered.
 _HELD_BYTES = 64 * 1024

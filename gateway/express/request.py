@@ -13,7 +13,7 @@ from gateway.express.heads import Head
 from gateway.inbound import Cancelable, Earlier, Memo
 
 if TYPE_CHECKING:
-    from gateway.listener import Connection
+    from gateway.server import Connection
 
 
 class PlainRequest:

@@ -92,7 +92,7 @@ async def test_a_caller_who_leaves_frees_ol_connect(
 
 async def test_a_head_that_dawdles_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pitfall P26, slowloris: the time for a head is bounded whether bytes come or not."""
-    monkeypatch.setattr("gateway.listener._KEEPALIVE_SECONDS", 0.2)
+    monkeypatch.setattr("gateway.server._KEEPALIVE_SECONDS", 0.2)
     async with Stage() as stage, dial(stage.gateway.public.port) as wire:
         for letter in b"GET /rest/serverengine/entity/version HTTP/1.1\r\nAccept: text/plain":
             await wire.send(bytes([letter]))
@@ -104,7 +104,7 @@ async def test_a_head_that_dawdles_is_cut(monkeypatch: pytest.MonkeyPatch) -> No
 
 async def test_an_idle_connection_is_closed_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pitfall P25: aiohttp would keep it for an hour."""
-    monkeypatch.setattr("gateway.listener._KEEPALIVE_SECONDS", 0.2)
+    monkeypatch.setattr("gateway.server._KEEPALIVE_SECONDS", 0.2)
     async with Stage() as stage, dial(stage.gateway.public.port) as wire:
         for _ in range(2):
             await wire.send(head("GET", "/docs"))
