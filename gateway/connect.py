@@ -7,12 +7,11 @@ from gateway.problems import UpstreamCredentialRefused, UpstreamUnreachable
 from gateway.upstream import sending
 from gateway.upstream.call import Call
 from gateway.upstream.client import Upstream, sent_twice_at_most
-from gateway.upstream.credentials import Account, Credentials
+from gateway.upstream.credentials import REFUSED, Account, Credentials
 from gateway.upstream.gate import Gate
 from gateway.upstream.reply import Reply
 from gateway.upstream.sending import Sending, Told, Way
 
-_REFUSED = frozenset({401, 403})
 # A write whose answer was lost may have been applied, and another's write may have followed it.
 _HARMLESS = frozenset({"GET", "HEAD"})
 _LOGGED_IN = f"{PREFIX}/authentication"
@@ -78,7 +77,7 @@ class Connect:
                 # The connection was an old one that OL Connect had closed (RFC 9110 9.2.2).
                 repetitions = 0
                 continue
-            if response.status not in _REFUSED:
+            if response.status not in REFUSED:
                 account.confirm()
                 return response
             self.upstream.end(response)
@@ -96,7 +95,7 @@ class Connect:
             return  # it was got just now
         call = Call("HEAD", _LOGGED_IN, headers=[line])
         async with sent_twice_at_most(self.upstream, call) as response:
-            if response.status in _REFUSED:
+            if response.status in REFUSED:
                 account.refuse(line, response.status)
             elif response.status == 200:
                 account.confirm()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import structlog
 
+from tests.support.peer import Peer, open_peer
 from tests.support.redis_server import RedisServer, running
 from tests.support.stage import Stage
 
@@ -22,6 +23,12 @@ def logging_as_by_default() -> Iterator[None]:
 async def stage() -> AsyncIterator[Stage]:
     async with Stage() as stage:
         yield stage
+
+
+@pytest.fixture
+async def peer() -> AsyncIterator[Peer]:
+    async with open_peer() as peer:
+        yield peer
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,6 @@ Lines: TypeAlias = tuple[tuple[str, str], ...]
 Target: TypeAlias = Thing | Kind
 """What a write makes stale: one entity, or every entity of a kind."""
 
-CANNOT_ANSWER = frozenset({502, 503, 504})
-
 LARGEST_BYTES = 64 * 1024
 
 # What an entry takes besides its text (objects in memory; in Redis its key, its entity's generation

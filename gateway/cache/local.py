@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from cachetools import LRUCache
 
 from gateway.cache.entries import (
-    CANNOT_ANSWER,
     LARGEST_BYTES,
     CacheKey,
     Entry,
@@ -25,6 +24,7 @@ from gateway.cache.entries import (
 )
 from gateway.cache.generations import Generations
 from gateway.settings.models import PropertiesCache
+from gateway.upstream.breaker import CANNOT_ANSWER
 
 # Room for the largest entry in place of the smallest; it bounds how long one write takes.
 EVICTED_PER_WRITE = 80

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 from gateway.cache.entries import (
-    CANNOT_ANSWER,
     CacheKey,
     Entries,
     Entry,
@@ -36,6 +35,7 @@ from gateway.rules.caching import Outcome
 from gateway.settings.models import PropertiesCache
 from gateway.stores.contract import Store
 from gateway.tasks import TaskSet
+from gateway.upstream.breaker import CANNOT_ANSWER
 
 MAX_TARGETS = 1000
 

@@ -8,7 +8,6 @@ from typing import cast
 
 from gateway.cache import wire
 from gateway.cache.entries import (
-    CANNOT_ANSWER,
     DOUBT_SECONDS,
     LARGEST_BYTES,
     WRITE_SECONDS,
@@ -30,6 +29,7 @@ from gateway.problems import StoreUnavailable
 from gateway.settings.models import PropertiesCache
 from gateway.stores.contract import Change, Delete, Put, Store, as_bytes, as_text
 from gateway.tasks import TaskSet
+from gateway.upstream.breaker import CANNOT_ANSWER
 
 LEASE_SECONDS = 10.0
 SHORTEST_POLL_SECONDS = 0.005

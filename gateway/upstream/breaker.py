@@ -11,6 +11,8 @@ from enum import IntEnum
 
 from gateway.problems import UpstreamOverloaded
 
+# A 500 is OL Connect's way to refuse bad input, hence a sign of life.
+CANNOT_ANSWER = frozenset({502, 503, 504})
 FAILURES_IN_A_ROW = 10
 WINDOW = 20
 WINDOW_SECONDS = 10.0
@@ -70,6 +72,12 @@ class Breaker:
             # A probe that hangs must not keep the next one back for longer than a failed one.
             self._next_probe = self._now() + self._pause_seconds
         return self._permit
+
+    def answered(self, permit: int, status: int) -> None:
+        if status in CANNOT_ANSWER:
+            self.failed(permit)
+        else:
+            self.succeeded(permit)
 
     def succeeded(self, permit: int) -> None:
         if permit != self._permit:

@@ -28,7 +28,6 @@ from gateway.upstream.tls import ssl_context
 _KEEPALIVE_SECONDS = 15.0
 # Of an answer's header: bytes, bytes, lines.
 _LIMITS = ParserLimits(max_line_size=64 * 1024, max_field_size=64 * 1024, max_headers=512)
-CANNOT_ANSWER = frozenset({502, 503, 504})
 
 
 class Spans(Protocol):
@@ -123,10 +122,7 @@ class Upstream:
             response.close()
 
     async def _judged(self, call: Call) -> Reply:
-        """The answer, of which the breaker has been told; a body that broke off is not its fault.
-
-        An error of 500 is OL Connect's way to refuse bad input, hence a good sign as well.
-        """
+        """The answer, of which the breaker was told; a body that broke off is not its fault."""
         permit = self.breaker.admit()
         try:
             response = await self._answer(call)
@@ -137,10 +133,7 @@ class Upstream:
         except BaseException:
             self.breaker.withdrew(permit)
             raise
-        if response.status in CANNOT_ANSWER:
-            self.breaker.failed(permit)
-        else:
-            self.breaker.succeeded(permit)
+        self.breaker.answered(permit, response.status)
         return response
 
     async def _answer(self, call: Call) -> Reply:

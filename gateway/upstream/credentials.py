@@ -16,6 +16,9 @@ from gateway.problems import Problem, UpstreamCredentialRefused, UpstreamOverloa
 from gateway.settings import Credential
 from gateway.tasks import TaskSet
 
+REFUSED = frozenset({401, 403})
+"""The statuses by which OL Connect refuses a credential."""
+
 _RENEW_AT = 0.8  # of the token's life: a new one is fetched while the old one still serves
 _TOO_SHORT_SECONDS = 5.0  # left of a token's life: not worth a request that may take longer
 _CONFIRMED_SECONDS = 10.0

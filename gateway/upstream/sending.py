@@ -12,13 +12,12 @@ from aiohttp.http_parser import RawResponseMessage
 
 from gateway.problems import Problem, UpstreamUnreachable
 from gateway.upstream.breaker import Breaker
-from gateway.upstream.client import CANNOT_ANSWER, problem_of
-from gateway.upstream.credentials import Account
+from gateway.upstream.client import problem_of
+from gateway.upstream.credentials import REFUSED, Account
 from gateway.upstream.gate import Gate
 from gateway.upstream.lines import Line, Lines
 
 LARGEST_BODY_BYTES = 64 * 1024
-_REFUSED = frozenset({401, 403})
 
 
 class Arrived(NamedTuple):
@@ -77,11 +76,8 @@ class Sending:
     def received(self, message: RawResponseMessage, content: StreamReader) -> None:
         """The head is there, and the body unless it is one that is not waited for."""
         status = message.code
-        if status in CANNOT_ANSWER:
-            self._way.breaker.failed(self._permit)
-        else:
-            self._way.breaker.succeeded(self._permit)
-        if status in _REFUSED:
+        self._way.breaker.answered(self._permit, status)
+        if status in REFUSED:
             self._account.refuse(self._proof, status)
         else:
             self._account.confirm()

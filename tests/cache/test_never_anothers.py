@@ -2,14 +2,11 @@
 on both faces, whichever of them asked first."""
 
 import re
-from collections.abc import AsyncIterator
 from itertools import permutations
-
-import pytest
 
 from gateway.catalogue import CATALOGUE, PARAMETERS
 from gateway.model import Thing
-from tests.support.peer import TOKEN, Asked, Peer, open_peer, said
+from tests.support.peer import TOKEN, Asked, Peer, said
 from tests.support.stage import CONFIG, REST, Stage, TestCaller
 
 ENTITY = "7"
@@ -26,13 +23,6 @@ async def _who_asks(asked: Asked) -> None:
     asked.writer.write(said(*lines, body=body))
 
 
-@pytest.fixture
-async def peer() -> AsyncIterator[Peer]:
-    async with open_peer() as peer:
-        peer.script = _who_asks
-        yield peer
-
-
 def _things() -> list[Thing]:
     kinds = [PARAMETERS[name].kind for row in CACHED for name in re.findall(r"{(\w+)}", row.path)]
     return [Thing(kind, ENTITY) for kind in kinds if kind is not None]
@@ -44,6 +34,7 @@ def _paths() -> list[str]:
 
 
 async def test_nobody_is_given_what_is_anothers(peer: Peer) -> None:
+    peer.script = _who_asks
     assert len(CACHED) >= 11  # properties of all nine kinds of entity, metadata of some
     for order in permutations(("billing", "operators", "marketing")):
         async with Stage(CONFIG.replace("{upstream}", peer.url)) as stage:

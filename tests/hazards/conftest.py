@@ -4,14 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.peer import Peer, open_peer
+from tests.support.peer import Peer
 from tests.support.stage import CONFIG, Stage
-
-
-@pytest.fixture
-async def peer() -> AsyncIterator[Peer]:
-    async with open_peer() as peer:
-        yield peer
 
 
 @pytest.fixture

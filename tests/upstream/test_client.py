@@ -19,13 +19,7 @@ from gateway.problems import (
 from gateway.settings import Upstream as Settings
 from gateway.upstream.call import Call
 from gateway.upstream.client import Upstream, problem_of, sent_twice_at_most
-from tests.support.peer import OK, Asked, Peer, open_peer, saying
-
-
-@pytest.fixture
-async def peer() -> AsyncIterator[Peer]:
-    async with open_peer() as peer:
-        yield peer
+from tests.support.peer import OK, Asked, Peer, saying
 
 
 @pytest.fixture

@@ -12,15 +12,9 @@ from gateway.problems import UpstreamUnreachable
 from gateway.settings import Upstream
 from gateway.upstream.call import Call
 from gateway.upstream.lines import Lines
-from tests.support.peer import Peer, open_peer, saying
+from tests.support.peer import Peer, saying
 
 LIMITS = ParserLimits(max_line_size=8000, max_field_size=8000, max_headers=100)
-
-
-@pytest.fixture
-async def peer() -> AsyncIterator[Peer]:
-    async with open_peer() as peer:
-        yield peer
 
 
 @pytest.fixture

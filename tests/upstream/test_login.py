@@ -1,7 +1,5 @@
 """What the answers of OL Connect's login mean."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from gateway.problems import (
@@ -13,13 +11,7 @@ from gateway.problems import (
 from gateway.settings import Upstream as Settings
 from gateway.upstream.client import Upstream
 from gateway.upstream.login import UpstreamLogin
-from tests.support.peer import Peer, open_peer
-
-
-@pytest.fixture
-async def peer() -> AsyncIterator[Peer]:
-    async with open_peer() as peer:
-        yield peer
+from tests.support.peer import Peer
 
 
 async def _login(peer: Peer, answer: bytes) -> tuple[str, float]:
