@@ -47,6 +47,7 @@ class Exchange:
     things: list[Thing] = field(default_factory=list)  # the objects that the request names
     budget: Budget | None = None  # of the bodies that all requests hold in memory
     held_bytes: int = 0
+    scheme: str = "http"  # as the caller wrote it, where tracing is on
     span: Any = None  # of ``gateway.telemetry``, where tracing is on
     hit: Hit | None = None
     passed_on: bool = False  # a read, and its answer, as OL Connect gave it

@@ -26,7 +26,7 @@ from gateway.metrics import Metrics
 from gateway.problems import Draining, InternalError, MalformedRequest, Problem
 from gateway.requestlog import RequestLog
 from gateway.rules import cors, headers, tracing
-from gateway.rules.forwarded import Networks, client_of
+from gateway.rules.forwarded import Networks, client_of, scheme_of
 from gateway.rules.tracing import TraceParent
 from gateway.server import Request
 
@@ -48,6 +48,7 @@ class Naming:
     request_id: str | None
     origin: str | None
     forwarded_for: str
+    forwarded_proto: str
 
 
 class Observer:
@@ -236,7 +237,9 @@ class Observer:
             naming.origin,
             self._client(peer, naming),
         )
-        exchange.span = span
+        if span is not None:
+            exchange.span = span
+            exchange.scheme = scheme_of(peer, naming.forwarded_proto, self._proxies)
         exchange.budget = self._budget
         exchange.headers = _identifying(exchange)
         if self._origins:
@@ -264,6 +267,7 @@ def _naming(fields: CIMultiDictProxy[str]) -> Naming:
         fields.get("Origin"),
         # Some proxies add a line of their own, below those that a caller has invented.
         ",".join(fields.getall("X-Forwarded-For", ())),
+        ",".join(fields.getall("X-Forwarded-Proto", ())),
     )
 
 

@@ -62,6 +62,7 @@ class Tracing:
         known = {
             "http.request.method": exchange.method,
             "http.route": route,
+            "url.scheme": exchange.scheme,
             "http.response.status_code": exchange.status,
             "olgw.endpoint": exchange.endpoint,
             "olgw.team": exchange.team,

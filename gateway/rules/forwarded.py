@@ -25,6 +25,15 @@ def client_of(peer: str | None, forwarded_for: str | None, trusted: Networks) ->
     return client
 
 
+def scheme_of(peer: str | None, forwarded_proto: str, trusted: Networks) -> str:
+    """How the caller spoke to the nearest proxy, if it is a trusted one and says so; the gateway's
+    own listener speaks plain HTTP."""
+    if peer is None or not _is_within(peer, trusted):
+        return "http"
+    said = forwarded_proto.rpartition(",")[2].strip().lower()
+    return said if said in ("http", "https") else "http"
+
+
 def _is_within(text: str, networks: Networks) -> bool:
     if not networks or not _is_address(text):
         return False

@@ -35,7 +35,9 @@ class Listen(Record):
         1, description="Processes that share the listener; more than one needs store: redis://."
     )
     trusted_proxies: tuple[Network, ...] = Field(
-        (), description="Networks whose X-Forwarded-For and X-Forwarded-Proto are believed."
+        (),
+        description="Networks whose X-Forwarded-For (in logs and limits) and X-Forwarded-Proto (in "
+        "traces) are believed.",
     )
     max_connections_per_client: Annotated[StrictInt, Field(ge=1, le=1_000_000)] = Field(
         10_000, description="Connections of one address at a time, per worker; proxies not counted."

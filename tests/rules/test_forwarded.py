@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from gateway.rules.forwarded import Networks, client_of
+from gateway.rules.forwarded import Networks, client_of, scheme_of
 
 TRUSTED: Networks = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 
@@ -32,3 +32,21 @@ def test_the_nearest_stranger(peer: str | None, header: str | None, client: str 
 
 def test_nobody_is_trusted_by_default() -> None:
     assert client_of("127.0.0.1", "1.2.3.4", ()) == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("peer", "header", "scheme"),
+    [
+        ("10.0.0.1", "https", "https"),
+        ("10.0.0.1", "http, HTTPS ", "https"),
+        ("10.0.0.1", "https, http", "http"),
+        ("10.0.0.1", "", "http"),
+        ("10.0.0.1", "gopher", "http"),
+        ("1.2.3.4", "https", "http"),
+        (None, "https", "http"),
+    ],
+)
+def test_the_scheme_is_what_the_nearest_proxy_says(
+    peer: str | None, header: str, scheme: str
+) -> None:
+    assert scheme_of(peer, header, TRUSTED) == scheme

@@ -48,7 +48,9 @@ class Traced:
 async def traced(stage: Stage) -> AsyncIterator[Traced]:
     exporter = InMemorySpanExporter()
     tracing = Tracing(SimpleSpanProcessor(exporter))
-    gateway = await Gateway.open(stage.settings(), stage.clock, tracing=tracing)
+    trusting = "drain_timeout: 1s, trusted_proxies: [127.0.0.1/32]"
+    settings = stage.settings(**{"drain_timeout: 1s": trusting})
+    gateway = await Gateway.open(settings, stage.clock, tracing=tracing)
     yield Traced(stage, gateway, exporter)
     await gateway.close()
 
@@ -78,6 +80,13 @@ async def test_spans_bear_names_of_the_catalogue_and_no_secrets(traced: Traced) 
     everything = "".join(span.to_json() for span in traced.exporter.get_finished_spans())
     for secret in ("4711", "secret", traced.stage.token()[:20], "print-pw", "someone"):
         assert secret not in everything
+
+
+async def test_the_scheme_is_what_a_trusted_proxy_says(traced: Traced) -> None:
+    await traced.get(VERSION)
+    await traced.get(VERSION, **{"X-Forwarded-Proto": "https"})
+    schemes = [span.attributes["url.scheme"] for span in traced.spans(SpanKind.SERVER)]
+    assert schemes == ["http", "https"]
 
 
 async def test_a_failing_ol_connect_shows_in_both_spans(traced: Traced) -> None:
