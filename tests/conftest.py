@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import structlog
 
+from gateway.stores import redis
 from tests.support.peer import Peer, open_peer
 from tests.support.redis_server import RedisServer, running
 from tests.support.stage import Stage
@@ -37,10 +38,18 @@ def shared_redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Re
 
 
 @pytest.fixture
-def redis_server(shared_redis_server: RedisServer) -> RedisServer:
+def prompt_redis_server(shared_redis_server: RedisServer) -> RedisServer:
     """Empty, and not to be stopped: other tests use it, too."""
     shared_redis_server.flush()
     return shared_redis_server
+
+
+@pytest.fixture
+def redis_server(prompt_redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> RedisServer:
+    """It may take long to answer, as it does where three tests share two busy cores."""
+    monkeypatch.setattr(redis, "SOCKET_TIMEOUT_SECONDS", 10.0)
+    monkeypatch.setattr(redis, "DEADLINE_SECONDS", 20.0)
+    return prompt_redis_server
 
 
 @pytest.fixture

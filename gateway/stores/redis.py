@@ -28,7 +28,7 @@ from gateway.stores.contract import (
 
 PREFIX = redis_scripts.PREFIX.encode()
 
-SOCKET_TIMEOUT_SECONDS = 0.4
+SOCKET_TIMEOUT_SECONDS = 0.4  # of what is asked twice; what is not has all of the time there is
 DEADLINE_SECONDS = 0.9
 MAX_OPERATIONS = 16  # at a time; each of the two pools may come to hold as many connections
 MAX_CONNECTIONS = MAX_OPERATIONS + 16  # each subscription keeps one
@@ -214,6 +214,7 @@ class _AttentiveTls(SSLConnection, _Attentive):
 
 
 def _client(url: str, *, retries: int) -> "Redis":
+    patience = SOCKET_TIMEOUT_SECONDS if retries else DEADLINE_SECONDS
     try:
         pool = BlockingConnectionPool.from_url(
             url,
@@ -223,8 +224,8 @@ def _client(url: str, *, retries: int) -> "Redis":
             max_connections=MAX_CONNECTIONS,
             timeout=DEADLINE_SECONDS,
             retry=Retry(ExponentialWithJitterBackoff(), retries),
-            socket_timeout=SOCKET_TIMEOUT_SECONDS,
-            socket_connect_timeout=SOCKET_TIMEOUT_SECONDS,
+            socket_timeout=patience,
+            socket_connect_timeout=patience,
             socket_keepalive=True,
         )
     except ValueError as error:

@@ -18,10 +18,10 @@ async def faulty() -> AsyncIterator[FaultyStage]:
 
 
 @pytest.fixture
-async def sharing(redis_server: RedisServer) -> AsyncIterator[FaultyStage]:
+async def sharing(prompt_redis_server: RedisServer) -> AsyncIterator[FaultyStage]:
     """With Redis as its store."""
     options = Options(users=USERS, operation_seconds=0.02)
-    async with FaultyStage(options=options, redis_port=redis_server.port) as stage:
+    async with FaultyStage(options=options, redis_port=prompt_redis_server.port) as stage:
         caller = stage.caller("ol-operators")
         await recovers(lambda: caller.get("/entity/datasets"))
         yield stage

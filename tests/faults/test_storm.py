@@ -32,9 +32,11 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="lo
 
 
 @pytest.fixture
-async def storm(redis_server: RedisServer, tmp_path: Path) -> AsyncIterator[Storm]:
+async def storm(prompt_redis_server: RedisServer, tmp_path: Path) -> AsyncIterator[Storm]:
     options = Options(users=USERS, operation_seconds=0.02)
-    async with FaultyApart(options=options, redis_port=redis_server.port, folder=tmp_path) as stage:
+    async with FaultyApart(
+        options=options, redis_port=prompt_redis_server.port, folder=tmp_path
+    ) as stage:
         storm = Storm(stage)
         await storm.prepare()
         yield storm

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.stores import Store, open_store, redis
+from gateway.stores import Store, open_store
 from tests.support.redis_server import RedisServer
 
 
@@ -43,16 +43,7 @@ def store_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is asked of Redis may take long, as it does where three tests share two cores."""
-    monkeypatch.setattr(redis, "SOCKET_TIMEOUT_SECONDS", 5.0)
-    monkeypatch.setattr(redis, "DEADLINE_SECONDS", 10.0)
-
-
-@pytest.fixture
-async def store(
-    store_url: str, tmp_path: Path, clock: Clock, patience: None
-) -> AsyncIterator[Store]:
+async def store(store_url: str, tmp_path: Path, clock: Clock) -> AsyncIterator[Store]:
     """Each test that takes this runs over every store."""
     opened = await open_store(store_url, base=tmp_path, now=clock)
     yield opened
