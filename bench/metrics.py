@@ -51,7 +51,7 @@ def exchanges() -> list[Exchange]:
 
 def count(metrics: Metrics, made: list[Exchange]) -> None:
     for number, exchange in enumerate(made):
-        metrics.record(exchange, _SECONDS[number % len(_SECONDS)])
+        metrics.counts_of(exchange).add(exchange, _SECONDS[number % len(_SECONDS)])
 
 
 def counted() -> Metrics:

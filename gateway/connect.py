@@ -1,16 +1,13 @@
 """OL Connect, asked on a team's behalf: its turn, its credential, and the one safe repetition."""
 
-from collections.abc import Callable
-
 from gateway.catalogue import PREFIX
 from gateway.problems import UpstreamCredentialRefused, UpstreamUnreachable
-from gateway.upstream import sending
 from gateway.upstream.call import Call
 from gateway.upstream.client import Upstream, sent_twice_at_most
 from gateway.upstream.credentials import REFUSED, Account, Credentials
 from gateway.upstream.gate import Gate
 from gateway.upstream.reply import Reply
-from gateway.upstream.sending import Sending, Told, Way
+from gateway.upstream.sending import Sending, Way
 
 # A write whose answer was lost may have been applied, and another's write may have followed it.
 _HARMLESS = frozenset({"GET", "HEAD"})
@@ -37,13 +34,12 @@ class Connect:
         """
         return _Asking(self, call, team, credential, repeatable)
 
-    def send_at_once(
-        self, team: str, credential: str, request: Callable[[tuple[str, str]], bytes], told: Told
-    ) -> Sending | None:
-        """As ``gateway.upstream.sending.begin``."""
-        if self._way is None or not self._credentials.has(credential):
-            return None
-        return sending.begin(self._way, team, self._credentials.account(credential), request, told)
+    def begin_sending(self, sending: Sending, team: str, credential: str) -> bool:
+        """As ``Sending.begin``."""
+        account = self._credentials.find(credential)
+        if self._way is None or account is None:
+            return False
+        return sending.begin(self._way, team, account)
 
     async def begin(self, call: Call, team: str, credential: str, repeatable: bool) -> Reply:
         """As ``ask``; what comes has to be given to ``end``."""

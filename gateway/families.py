@@ -68,6 +68,7 @@ class Family(MetricWrapperBase, Generic[Child]):
     """
 
     _new: Callable[[], Child]
+    _only: Child  # of a metric without labels
 
     def __init__(
         self, name: str, text: str, labels: tuple[str, ...], registry: CollectorRegistry
@@ -79,7 +80,7 @@ class Family(MetricWrapperBase, Generic[Child]):
 
     def _metric_init(self) -> None:
         """Called for a metric without labels: it is there before it has counted anything."""
-        self.labels()
+        self._only = self.labels()
 
     def labels(self, *values: str) -> Child:  # type: ignore[override]
         child = self.children.get(values)
@@ -110,7 +111,7 @@ class Counter(Family[Count]):
     _new = Count
 
     def inc(self, amount: float = 1) -> None:
-        self.labels().inc(amount)
+        self._only.value += amount
 
     def _lines(self, labels: lines.Labels) -> str:
         return lines.of_value(f"{self.name}_total", labels)
@@ -124,13 +125,13 @@ class Gauge(Family[Count]):
     _new = Count
 
     def inc(self, amount: float = 1) -> None:
-        self.labels().inc(amount)
+        self._only.value += amount
 
     def dec(self) -> None:
-        self.inc(-1)
+        self._only.value -= 1
 
     def set(self, value: float) -> None:
-        self.labels().set(value)
+        self._only.set(value)
 
     def _lines(self, labels: lines.Labels) -> str:
         return lines.of_value(self.name, labels)

@@ -4,7 +4,7 @@ Labels come from the catalogue and the configuration only: no caller can make a 
 """
 
 from collections import Counter as Counting
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from gateway import __version__
@@ -29,20 +29,49 @@ class _Alike(NamedTuple):
     team: str | None
 
 
-class _Counts:
-    """Where exchanges are counted: their durations, and each counter that goes up by one.
+class Counts:
+    """Where exchanges that are alike are counted: their durations, and what goes up by one.
 
-    The others are None until there is something to count: there are no series without.
+    The others are looked up when there is something to count: there are no series without.
     """
 
-    __slots__ = ("bytes_in", "bytes_out", "once", "seconds", "upstream_seconds")
+    __slots__ = (
+        "_bytes_in",
+        "_bytes_out",
+        "_labels",
+        "_metrics",
+        "_once",
+        "_seconds",
+        "_upstream_seconds",
+    )
 
-    def __init__(self, seconds: Distribution, once: tuple[Count, ...]) -> None:
-        self.seconds = seconds
-        self.once = once
-        self.upstream_seconds: Distribution | None = None
-        self.bytes_in: Count | None = None
-        self.bytes_out: Count | None = None
+    def __init__(self, metrics: "Metrics", labels: tuple[str, str], once: Sequence[Count]) -> None:
+        self._metrics = metrics
+        self._labels = labels  # endpoint and method
+        self._once = once
+        self._seconds = metrics.request_seconds.labels(*labels)
+        self._upstream_seconds: Distribution | None = None
+        self._bytes_in: Count | None = None
+        self._bytes_out: Count | None = None
+
+    def add(self, exchange: Exchange, seconds: float) -> None:
+        """Count one exchange that has ended. ``seconds`` is its whole duration."""
+        trace_id = exchange.traceparent[3:35]
+        self._seconds.observe(seconds, trace_id)
+        for count in self._once:
+            count.value += 1
+        if exchange.upstream_seconds:
+            if self._upstream_seconds is None:
+                self._upstream_seconds = self._metrics.upstream_seconds.labels(*self._labels)
+            self._upstream_seconds.observe(exchange.upstream_seconds, trace_id)
+        if exchange.bytes_in:
+            if self._bytes_in is None:
+                self._bytes_in = self._metrics.request_bytes.labels(self._labels[0])
+            self._bytes_in.value += exchange.bytes_in
+        if exchange.bytes_out:
+            if self._bytes_out is None:
+                self._bytes_out = self._metrics.response_bytes.labels(self._labels[0])
+            self._bytes_out.value += exchange.bytes_out
 
 
 class Metrics:
@@ -141,14 +170,14 @@ class Metrics:
         )
         self.build_info = gauge("build_info", "Always 1; the version is the label.", "version")
         self._running: set[tuple[str, str]] = set()
-        self._counts: dict[_Alike, _Counts] = {}
+        self._counts: dict[_Alike, Counts] = {}
         for result in ("success", "failure"):
             self.reloads.labels(result)
         self.build_info.labels(__version__).set(1)
         self.last_reload_successful.set(1)
 
-    def record(self, exchange: Exchange, seconds: float) -> None:
-        """Count one exchange that has ended. ``seconds`` is its whole duration."""
+    def counts_of(self, exchange: Exchange) -> Counts:
+        """What all exchanges of these labels count in, looked up once."""
         problem = None if exchange.problem is None else exchange.problem.code
         alike = _Alike(
             exchange.endpoint,
@@ -158,33 +187,16 @@ class Metrics:
             problem,
             exchange.team,
         )
-        counts = self._counts.get(alike) or self._counts_of(alike)
-        trace = exchange.traceparent[3:35]
-        counts.seconds.observe(seconds, trace)
-        for count in counts.once:
-            count.value += 1
-        endpoint = exchange.endpoint
-        if exchange.upstream_seconds:
-            if counts.upstream_seconds is None:
-                method = _method(exchange.method)
-                counts.upstream_seconds = self.upstream_seconds.labels(endpoint, method)
-            counts.upstream_seconds.observe(exchange.upstream_seconds, trace)
-        if exchange.bytes_in:
-            counts.bytes_in = counts.bytes_in or self.request_bytes.labels(endpoint)
-            counts.bytes_in.value += exchange.bytes_in
-        if exchange.bytes_out:
-            counts.bytes_out = counts.bytes_out or self.response_bytes.labels(endpoint)
-            counts.bytes_out.value += exchange.bytes_out
+        return self._counts.get(alike) or self._new_counts(alike)
 
-    def _counts_of(self, alike: _Alike) -> _Counts:
-        """What all exchanges of these labels count in, looked up once."""
+    def _new_counts(self, alike: _Alike) -> Counts:
         endpoint, method = alike.endpoint, _method(alike.method)
         once = [self.requests.labels(endpoint, method, str(alike.status), alike.source)]
         if alike.problem is not None:
             once.append(self.problems.labels(endpoint, alike.problem))
         if alike.team is not None:
             once.append(self.team_requests.labels(alike.team, f"{alike.status // 100}xx"))
-        counts = _Counts(self.request_seconds.labels(endpoint, method), tuple(once))
+        counts = Counts(self, (endpoint, method), once)
         if method == alike.method:  # a caller can invent methods, and would fill memory with them
             self._counts[alike] = counts
         return counts

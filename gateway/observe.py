@@ -19,10 +19,10 @@ from gateway import answers, rendering
 from gateway.budget import Budget
 from gateway.exchange import Exchange
 from gateway.express.heads import Head
-from gateway.express.passing import Course, Done, Passage, Passing
+from gateway.express.passing import Course, Passage, Passing, Recipient
 from gateway.express.rote import Rote
 from gateway.inbound import Inbound
-from gateway.metrics import Metrics
+from gateway.metrics import Counts, Metrics
 from gateway.problems import Draining, InternalError, MalformedRequest, Problem
 from gateway.requestlog import RequestLog
 from gateway.rules import cors, headers, tracing
@@ -118,28 +118,32 @@ class Observer:
         if repeated is None:
             return None
         said, exchange = repeated
-        self._record(exchange)
+        lesson.counts = lesson.counts or self._metrics.counts_of(exchange)
+        self._record(exchange, lesson.counts)
         return said
 
-    def pass_on(
-        self, head: Head, client: str | None, is_last: Callable[[], bool], done: Done
-    ) -> Passage | None:
+    def pass_on(self, head: Head, client: str | None, recipient: Recipient) -> Passage | None:
         """Pass a read on as before, if nothing has changed; None says nothing."""
         course: Course = head.memo.course
         if self._passing is None or not self._passing.holds(course):
             return None
-        exchange = self._begun(head.message.method, head.message.path, head.memo.naming, client)
-        exchange.path, exchange.endpoint = course.path, course.endpoint
-        exchange.caller, exchange.things = course.caller, list(course.things)
-        exchange.team, exchange.credential = course.team.name, course.team.credential
-        passage = Passage(
-            course,
-            exchange,
-            self._passing.origins,
-            is_last=is_last,
-            ended=self._passed,
-            done=done,
+        naming: Naming = head.memo.naming
+        traceparent = tracing.new(urandom(24))
+        exchange = Exchange(
+            head.message.method,
+            course.path,
+            perf_counter(),
+            traceparent[3:35],
+            traceparent,
+            naming.origin,
+            self._client(client, naming),
+            course.endpoint,
+            caller=course.caller,
+            team=course.team.name,
+            credential=course.team.credential,
+            things=course.things,
         )
+        passage = Passage(course, exchange, recipient, self._passing.origins, self._passed)
         if not self._passing.send(passage):
             return None
         self._under_way[exchange] = passage
@@ -147,10 +151,13 @@ class Observer:
         return passage
 
     def _passed(self, passage: Passage, is_answered: bool) -> None:
-        del self._under_way[passage.exchange]
+        course, exchange = passage.course, passage.exchange
+        del self._under_way[exchange]
         self._metrics.in_flight.dec()
         if is_answered:
-            self._record(passage.exchange)
+            if course.counts is None and exchange.status == 200:
+                course.counts = self._metrics.counts_of(exchange)
+            self._record(exchange, course.counts)
 
     def expire(self) -> None:
         """The time to stop has come: whoever has no answer yet is refused now."""
@@ -201,9 +208,7 @@ class Observer:
 
     def malformed(self, problem: Problem) -> web.Response:
         """The answer to what could not be read as a request at all, counted and written down."""
-        exchange = Exchange(
-            "", "", perf_counter(), urandom(16).hex(), tracing.new(urandom(16), urandom(8))
-        )
+        exchange = Exchange("", "", perf_counter(), urandom(16).hex(), tracing.new(urandom(24)))
         exchange.headers += _identifying(exchange)
         exchange.problem = problem
         answer = answers.problem(exchange, problem, self._public_url)
@@ -226,8 +231,7 @@ class Observer:
         elif naming.parent is not None:
             traceparent = str(naming.parent)
         else:
-            random = urandom(24)
-            traceparent = tracing.new(random[:16], random[16:])
+            traceparent = tracing.new(urandom(24))
         exchange = Exchange(
             method,
             path,
@@ -249,13 +253,15 @@ class Observer:
     def _client(self, peer: str | None, naming: Naming) -> str | None:
         return client_of(peer, naming.forwarded_for, self._proxies) if self._proxies else peer
 
-    def _record(self, exchange: Exchange) -> None:
+    def _record(self, exchange: Exchange, counts: Counts | None = None) -> None:
+        """``counts`` is where such an exchange is counted, if that is known."""
         seconds = perf_counter() - exchange.started
         if exchange.left:
-            exchange.status = _LEFT
+            exchange.status, counts = _LEFT, None
         if self._tracing is not None and exchange.span is not None:
             self._tracing.end(exchange)
-        self._metrics.record(exchange, seconds)
+        counts = counts or self._metrics.counts_of(exchange)
+        counts.add(exchange, seconds)
         self._requests.write(exchange, seconds)
         self._audit(exchange)
 

@@ -109,7 +109,7 @@ def counted() -> Metrics:
         exchange.endpoint, exchange.team, exchange.status = "entity.list", "billing", 404
         exchange.problem, exchange.upstream_seconds = NotFound(), seconds
         exchange.bytes_in, exchange.bytes_out = 10**18, 1_234_567
-        metrics.record(exchange, seconds)
+        metrics.counts_of(exchange).add(exchange, seconds)
     metrics.operation_seconds.labels("all_in_one", "billing").observe(2_000_000.5)
     metrics.in_flight.inc()
     metrics.cache_bytes.set(float("inf"))

@@ -5,7 +5,7 @@ answers keep the order of their requests.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gateway.answers import Answer, Whole
@@ -13,7 +13,7 @@ from gateway.express import writing
 from gateway.express.boundary import Boundary
 from gateway.express.errand import Errand, begin
 from gateway.express.heads import Head, Heads
-from gateway.express.passing import Done
+from gateway.express.passing import Recipient
 from gateway.express.request import Flow, PlainRequest
 from gateway.inbound import Cancelable, Earlier
 from gateway.problems import Problem
@@ -33,10 +33,8 @@ class Answerer(Protocol):
     def repeat(self, head: Head, client: str | None) -> bytes | None:
         """The answer if it is known by rote."""
 
-    def pass_on(
-        self, head: Head, client: str | None, is_last: Callable[[], bool], done: Done
-    ) -> Cancelable | None:
-        """Pass a read on to OL Connect, if how is known by rote; ``done`` is told its answer."""
+    def pass_on(self, head: Head, client: str | None, recipient: Recipient) -> Cancelable | None:
+        """Pass a read on to OL Connect, if how is known by rote; ``recipient`` gets the answer."""
 
 
 class Lane:
@@ -44,6 +42,7 @@ class Lane:
 
     __slots__ = (
         "_answerer",
+        "_asked",
         "_boundary",
         "_connection",
         "_errand",
@@ -58,12 +57,17 @@ class Lane:
         self._answerer = answerer
         self._boundary = Boundary()
         self._errand: Cancelable | None = None
+        self._asked: tuple[Head, bytes] | None = None  # what is passed on by rote
         self._held = b""
         self._is_paused = False
 
     @property
     def is_busy(self) -> bool:
         return self._errand is not None
+
+    @property
+    def is_draining(self) -> bool:
+        return self._connection.is_draining
 
     def receive(self, data: bytes) -> bytes:
         """What arrived; returns what is for aiohttp, which must be given it at once."""
@@ -87,7 +91,11 @@ class Lane:
     def _take(self, head: Head, body: bytes) -> None:
         connection = self._connection
         if head.memo.course is not None:
-            self._pass_on(head, body)
+            self._errand = self._answerer.pass_on(head, connection.remote, self)
+            if self._errand is None:
+                self._begin(PlainRequest(connection, head, body))
+            else:
+                self._asked = head, body
             return
         known = self._answerer.repeat(head, connection.remote)
         if known is None:
@@ -96,26 +104,20 @@ class Lane:
             connection.transport.write(known)
             connection.stay_open()
 
-    def _pass_on(self, head: Head, body: bytes) -> None:
+    def passed(self, said: bytes | None, problem: Problem | None) -> None:
         connection = self._connection
+        if said is None:
+            # Not at once: it may be a task that says so, in which no other can begin.
+            connection.loop.call_soon(self._ask_again, Earlier(problem))
+            return
+        self._errand = self._asked = None
+        self._write(said, is_last=connection.is_draining)
+        self._go_on()
 
-        def done(said: bytes | None, problem: Problem | None) -> None:
-            if said is None:
-                # Not at once: it may be a task that says so, in which no other can begin.
-                connection.loop.call_soon(self._ask_again, head, body, Earlier(problem))
-                return
-            self._errand = None
-            self._write(said, is_last=connection.is_draining)
-            self._go_on()
-
-        self._errand = self._answerer.pass_on(
-            head, connection.remote, lambda: connection.is_draining, done
-        )
-        if self._errand is None:
-            self._begin(PlainRequest(connection, head, body))
-
-    def _ask_again(self, head: Head, body: bytes, earlier: Earlier) -> None:
-        self._errand = head.memo.course = None
+    def _ask_again(self, earlier: Earlier) -> None:
+        assert self._asked is not None
+        head, body = self._asked
+        self._errand = self._asked = head.memo.course = None
         self._begin(PlainRequest(self._connection, head, body, earlier))
         if self._errand is None:
             self._go_on()

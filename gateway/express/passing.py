@@ -4,10 +4,10 @@ Only OL Connect's answer is new. Whatever cannot be told to be as it was, withou
 journey, and so does what comes back as anything but a small, complete 200.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from os import urandom
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from gateway.answers import Whole
 from gateway.connect import Connect
@@ -16,6 +16,7 @@ from gateway.express import writing
 from gateway.facets import bypass_lines
 from gateway.inbound import Inbound
 from gateway.ledger import Ledger
+from gateway.metrics import Counts
 from gateway.model import Caller, Thing
 from gateway.problems import Draining, Problem
 from gateway.requests import IDENTITY
@@ -24,8 +25,9 @@ from gateway.rules.credentials import Bearer
 from gateway.rules.links import Origins
 from gateway.rules.policy import TeamRules
 from gateway.upstream.call import Call
+from gateway.upstream.heads import AnswerHead
 from gateway.upstream.lines import written
-from gateway.upstream.sending import Arrived, Sending
+from gateway.upstream.sending import Sending
 
 if TYPE_CHECKING:
     from gateway.front import Front, Reading, Regime
@@ -33,63 +35,76 @@ if TYPE_CHECKING:
 # They make a call its caller's own; heads that hold them do not come again, or ask for another
 # answer than the one that OL Connect gives.
 _OWN_NAMES = ("X-Request-Id", "traceparent", "If-None-Match")
-_STARTS_KEPT = 4
+_FORMS_KEPT = 4
+_FACET, _PLAIN = "facet", "plain"
 
-RawHeaders = tuple[tuple[bytes, bytes], ...]
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Course:
-    """How a read was passed on, and what that holds by. ``request`` lacks what is new each time."""
+    """How a read was passed on, and what that holds by.
+
+    ``request`` lacks what is new each time, ``own`` is what the gateway adds to each answer.
+    """
 
     regime: "Regime"
     token: str
     caller: Caller
     team: TeamRules
-    things: Sequence[Thing]
+    things: list[Thing]
     endpoint: str
     path: str
-    is_facet: bool
+    kind: str
     request: bytes
-    # By OL Connect's header: the answer's first lines.
-    starts: dict[RawHeaders, str] = field(default_factory=dict)
+    own: bytes
+    counts: Counts | None = None
 
 
-Done = Callable[[bytes | None, Problem | None], None]
-"""Told the answer; or that there is none, and the problem if there must not be another try."""
+class Recipient(Protocol):
+    """Whose read it is."""
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether the connection ends with the next answer."""
+
+    def passed(self, said: bytes | None, problem: Problem | None) -> None:
+        """Told the answer; or that there is none, and the problem if there must be no other try."""
 
 
-class Passage:
+class Passage(Sending):
     """One read on its way. ``cancel`` when its caller has left, or must be answered at once."""
 
-    __slots__ = ("_done", "_ended", "_origins", "course", "exchange", "is_last", "sending")
+    __slots__ = ("_ended", "_origins", "_recipient", "course", "exchange")
 
     def __init__(
         self,
         course: Course,
         exchange: Exchange,
+        recipient: Recipient,
         origins: Origins,
-        *,
-        is_last: Callable[[], bool],
         ended: "Callable[[Passage, bool], None]",
-        done: Done,
     ) -> None:
         self.course = course
         self.exchange = exchange
-        self.is_last = is_last
-        self.sending: Sending | None = None
+        self._recipient = recipient
         self._origins = origins
         self._ended = ended
-        self._done = done
 
     @property
     def answered_by(self) -> "Passage":
         return self
 
+    def request(self, proof: tuple[str, str]) -> bytes:
+        exchange = self.exchange
+        return b"%bX-Request-Id: %b\r\ntraceparent: %b\r\n%b: %b\r\n\r\n" % (
+            self.course.request,
+            exchange.request_id.encode(),
+            tracing.child(exchange.traceparent, urandom(8)).encode(),
+            proof[0].encode(),
+            proof[1].encode(),
+        )
+
     def cancel(self) -> bool:
-        if self.sending is not None:
-            self.sending.cancel()
-            self.sending = None
+        if super().cancel():
             problem = self.exchange.problem
             if isinstance(problem, Draining):
                 self._give_up(problem)
@@ -98,54 +113,66 @@ class Passage:
                 self._ended(self, True)
         return True
 
-    def told(self, arrived: Arrived | None, problem: Problem | None) -> None:
-        self.sending = None
-        if arrived is None:
+    def told(self, head: AnswerHead | None, body: bytes, problem: Problem | None) -> None:
+        if head is None:
             return self._give_up(problem)
         try:
-            said = self._said(arrived)
+            said = self._said(head, body)
         except Problem as fault:
             return self._give_up(fault)
         except Exception:
             # A mistake of ours: the journey will meet it, too, and report it.
             return self._give_up(None)
         self._ended(self, True)
-        self._done(said, None)
+        self._recipient.passed(said, None)
 
     def _give_up(self, problem: Problem | None) -> None:
         # What comes of it is for the journey to tell, as another exchange.
         self._ended(self, False)
-        self._done(None, problem)
+        self._recipient.passed(None, problem)
 
-    def _said(self, arrived: Arrived) -> bytes:
-        exchange = self.exchange
+    def _said(self, head: AnswerHead, body: bytes) -> bytes:
+        exchange, course = self.exchange, self.course
         exchange.status, exchange.source = 200, "upstream"
-        exchange.upstream_seconds = arrived.seconds
-        exchange.bytes_out = len(arrived.body)
-        starts = self.course.starts
-        start = starts.get(arrived.raw_headers)
-        if start is None:
-            if len(starts) >= _STARTS_KEPT:
-                starts.clear()
-            start = starts[arrived.raw_headers] = self._start(arrived.raw_headers)
-        lines = exchange.headers
-        if self.course.is_facet:
-            lines = bypass_lines(arrived.body) + lines
-        return writing.rest(start, lines, arrived.body, is_last=self.is_last())
+        exchange.upstream_seconds = self.seconds
+        exchange.bytes_out = len(body)
+        forms = head.said
+        form = forms.get(course.kind) or forms.get(course.path) or self._form(head)
+        return b"%b%bX-Request-Id: %b\r\ntraceparent: %b\r\n%bContent-Length: %d\r\n%b%b" % (
+            form,
+            writing.section(bypass_lines(body)) if course.kind is _FACET else b"",
+            exchange.request_id.encode(),
+            exchange.traceparent.encode(),
+            course.own,
+            len(body),
+            writing.end(is_last=self._recipient.is_draining),
+            body,
+        )
 
-    def _start(self, raw_headers: RawHeaders) -> str:
-        """Raises UpstreamInvalidResponse."""
-        lines = headers.for_caller(raw_headers, self._origins, self.course.path)
-        if self.course.is_facet:
+    def _form(self, head: AnswerHead) -> bytes:
+        """What becomes of OL Connect's own lines. Raises UpstreamInvalidResponse."""
+        course, forms = self.course, head.said
+        lines = headers.for_caller(head.raw_headers, self._origins, course.path)
+        if course.kind is _FACET:
             lines = [line for line in lines if line[0].lower() != "etag"]
-        return writing.start(200, lines)
+        if len(forms) >= _FORMS_KEPT:
+            forms.clear()
+        # Few heads name places, which may be relative to the path.
+        key = course.path if headers.names_places(head.raw_headers) else course.kind
+        form = forms[key] = writing.start(200, lines)
+        return form
 
 
 class Passing:
     """What the journey has passed on to OL Connect for heads that came before."""
 
     def __init__(
-        self, front: "Front", ledger: Ledger, connect: Connect, origins: Origins, authority: str
+        self,
+        front: "Front",
+        ledger: Ledger,
+        connect: Connect,
+        origins: Origins,
+        authority: str,
     ) -> None:
         self._front = front
         self._ledger = ledger
@@ -173,11 +200,12 @@ class Passing:
             reading.shown.token,
             admission.caller,
             team,
-            tuple(admission.named),
+            list(admission.named),
             exchange.endpoint,
             reading.path,
-            is_facet,
+            _FACET if is_facet else _PLAIN,
             self._request(request, reading, is_facet=is_facet),
+            writing.section(line for line in exchange.headers if line[0] not in _OWN_NAMES),
         )
 
     def _request(self, request: Inbound, reading: "Reading", *, is_facet: bool) -> bytes:
@@ -199,21 +227,8 @@ class Passing:
 
     def send(self, passage: Passage) -> bool:
         """False, and nothing has happened, where something would have to be waited for."""
-        course, exchange = passage.course, passage.exchange
-
-        def request(proof: tuple[str, str]) -> bytes:
-            return b"%bX-Request-Id: %b\r\ntraceparent: %b\r\n%b: %b\r\n\r\n" % (
-                course.request,
-                exchange.request_id.encode(),
-                tracing.child(exchange.traceparent, urandom(8)).encode(),
-                proof[0].encode(),
-                proof[1].encode(),
-            )
-
-        passage.sending = self._connect.send_at_once(
-            course.team.name, course.team.credential, request, passage.told
-        )
-        return passage.sending is not None
+        team = passage.course.team
+        return self._connect.begin_sending(passage, team.name, team.credential)
 
 
 def _is_plain(request: Inbound, exchange: Exchange, answer: object) -> bool:

@@ -17,6 +17,7 @@ from gateway.cache import Freshness, PropertyCache
 from gateway.exchange import Exchange, Hit
 from gateway.express import writing
 from gateway.inbound import Inbound
+from gateway.metrics import Counts
 from gateway.problems import Problem, TokenMissing, TokenSignature
 from gateway.rules import tracing
 from gateway.rules.credentials import Basic
@@ -38,7 +39,7 @@ _MARKS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Lesson:
     """An answer, and what it holds by. ``template`` lacks what is new each time."""
 
@@ -46,6 +47,7 @@ class Lesson:
     token: str | None
     exchange: Exchange
     template: bytes
+    counts: Counts | None = None
 
 
 class Rote:
@@ -89,8 +91,7 @@ class Rote:
             age, ttl = freshness
         elif lesson.token is not None and not lesson.regime.authenticator.refuses(lesson.token):
             return None
-        random = urandom(24)
-        traceparent = tracing.new(random[:16], random[16:])
+        traceparent = tracing.new(urandom(24))
         request_id = traceparent[3:35]
         said = lesson.template % {
             b"id": request_id.encode(),

@@ -14,33 +14,29 @@ def head(
     status: int, lines: Iterable[tuple[str, str]], length: int | None, *, is_last: bool
 ) -> bytes:
     """Status line and header section. Raises ValueError for a line break within a line."""
-    return f"{start(status, lines)}{_end(status, length, is_last=is_last)}".encode()
+    if length is not None and status not in _WITHOUT_BODY:
+        lines = [*lines, ("Content-Length", str(length))]
+    return start(status, lines) + end(is_last=is_last)
 
 
-def start(status: int, lines: Iterable[tuple[str, str]]) -> str:
+def start(status: int, lines: Iterable[tuple[str, str]]) -> bytes:
     """The first lines of an answer. Raises ValueError for a line break within a line."""
-    return f"HTTP/1.1 {status} {_REASONS.get(status, '')}\r\n{_section(lines)}"
+    return f"HTTP/1.1 {status} {_REASONS.get(status, '')}\r\n".encode() + section(lines)
 
 
-def rest(start: str, lines: Iterable[tuple[str, str]], body: bytes, *, is_last: bool) -> bytes:
-    """An answer of 200 that begins with ``start``. Raises ValueError as that does."""
-    return f"{start}{_section(lines)}{_end(200, len(body), is_last=is_last)}".encode() + body
-
-
-def _section(lines: Iterable[tuple[str, str]]) -> str:
+def section(lines: Iterable[tuple[str, str]]) -> bytes:
+    """Some of an answer's lines. Raises ValueError for a line break within one."""
     written = [f"{name}: {value}\r\n" for name, value in lines]
     text = "".join(written)
     if text.count("\n") != len(written) or text.count("\r") != len(written):
         raise ValueError("a header line holds a line break")
-    return text
+    return text.encode()
 
 
-def _end(status: int, length: int | None, *, is_last: bool) -> str:
-    framing = ""
-    if length is not None and status not in _WITHOUT_BODY:
-        framing = f"Content-Length: {length}\r\n"
+def end(*, is_last: bool) -> bytes:
+    """The last lines of an answer's head."""
     closing = "Connection: close\r\n" if is_last else ""
-    return f"{framing}Date: {rfc822_formatted_time()}\r\n{closing}\r\n"
+    return f"Date: {rfc822_formatted_time()}\r\n{closing}\r\n".encode()
 
 
 def whole(

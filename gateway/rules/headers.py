@@ -126,6 +126,11 @@ def for_caller(raw_headers: RawHeaders, origins: Origins, base_path: str) -> lis
     return passed
 
 
+def names_places(raw_headers: RawHeaders) -> bool:
+    """Whether ``for_caller`` heeds the path, by which a place may be named."""
+    return any(name.lower() == b"link" or name.lower() in _URI_LINES for name, _ in raw_headers)
+
+
 def _may_be_seen(lowered: bytes) -> bool:
     if lowered in _CALLER:
         return True

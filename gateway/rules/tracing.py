@@ -12,7 +12,9 @@ _RANDOM_TRACE_ID = 0x02
 _OTHER_FLAGS = f"{_RANDOM_TRACE_ID:02x}"
 _SAMPLED_FLAGS = f"{_RANDOM_TRACE_ID | _SAMPLED:02x}"
 _LONGEST = 512
-_LENGTH = len("00-") + 32 + len("-") + 16 + len("-01")
+_TRACE_LENGTH, _SPAN_LENGTH = 32, 16
+_NO_TRACE, _NO_SPAN = "0" * _TRACE_LENGTH, "0" * _SPAN_LENGTH
+_LENGTH = len("00-") + _TRACE_LENGTH + len("-") + _SPAN_LENGTH + len("-01")
 
 
 class TraceParent(NamedTuple):
@@ -39,16 +41,16 @@ def child(traceparent: str, new_span_id: bytes) -> str:
     """The same trace, continued by the span of 8 bytes. ``traceparent`` is one written here."""
     if len(traceparent) != _LENGTH:
         raise ValueError("not a traceparent of this module's")
-    return f"{traceparent[:36]}{_hexadecimal(new_span_id, 8)}{traceparent[52:]}"
+    span_id = new_span_id.hex()
+    if len(span_id) != _SPAN_LENGTH or span_id == _NO_SPAN:
+        raise ValueError("a span's id is 8 bytes that are not all zero")
+    return f"{traceparent[:36]}{span_id}{traceparent[52:]}"
 
 
-def new(trace_id: bytes, span_id: bytes, *, sampled: bool = False) -> str:
-    """A trace that begins here, from 16 and 8 random bytes."""
-    flags = _SAMPLED_FLAGS if sampled else _OTHER_FLAGS
-    return f"00-{_hexadecimal(trace_id, 16)}-{_hexadecimal(span_id, 8)}-{flags}"
-
-
-def _hexadecimal(octets: bytes, length: int) -> str:
-    if len(octets) != length or not any(octets):
-        raise ValueError(f"an id is {length} bytes that are not all zero")
-    return octets.hex()
+def new(octets: bytes, *, sampled: bool = False) -> str:
+    """A trace that begins here, from 24 random bytes."""
+    ids = octets.hex()
+    trace_id, span_id = ids[:_TRACE_LENGTH], ids[_TRACE_LENGTH:]
+    if len(span_id) != _SPAN_LENGTH or trace_id == _NO_TRACE or span_id == _NO_SPAN:
+        raise ValueError("the ids are 16 and 8 bytes, neither of them all zero")
+    return f"00-{trace_id}-{span_id}-{_SAMPLED_FLAGS if sampled else _OTHER_FLAGS}"

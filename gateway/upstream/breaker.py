@@ -57,8 +57,10 @@ class Breaker:
 
     def check(self) -> None:
         """Raises UpstreamOverloaded where ``admit`` would."""
+        if self.is_closed:
+            return
         wait_seconds = self._next_probe - self._now()
-        if self.state is not State.CLOSED and wait_seconds > 0:
+        if wait_seconds > 0:
             raise UpstreamOverloaded(
                 "OL Connect does not answer. Try again shortly.",
                 headers={"Retry-After": str(math.ceil(wait_seconds))},
@@ -66,8 +68,8 @@ class Breaker:
 
     def admit(self) -> int:
         """A permit. While open it is a probe's, of which there is one at a time."""
-        self.check()
-        if self.state is not State.CLOSED:
+        if not self.is_closed:
+            self.check()
             self._probing = True
             # A probe that hangs must not keep the next one back for longer than a failed one.
             self._next_probe = self._now() + self._pause_seconds
@@ -82,7 +84,7 @@ class Breaker:
     def succeeded(self, permit: int) -> None:
         if permit != self._permit:
             return
-        if self.state is State.CLOSED:
+        if self.is_closed:
             self._in_a_row = 0
             self._recent.append((self._now(), False))
             return
@@ -93,7 +95,7 @@ class Breaker:
     def failed(self, permit: int) -> None:
         if permit != self._permit:
             return
-        if self.state is not State.CLOSED:
+        if not self.is_closed:
             self._probing = False
             self._pause_seconds = min(2 * self._pause_seconds, LONGEST_PAUSE_SECONDS)
             self._next_probe = self._now() + self._pause_seconds

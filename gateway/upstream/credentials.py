@@ -220,12 +220,12 @@ class Credentials:
             for name, credential in settings.items()
         }
 
-    def has(self, name: str) -> bool:
-        return name in self._accounts or name in self._former
+    def find(self, name: str) -> Account | None:
+        return self._accounts.get(name) or self._former.get(name)
 
     def account(self, name: str) -> Account:
         """Raises UpstreamCredentialRefused for one that is not configured any more."""
-        account = self._accounts.get(name) or self._former.get(name)
+        account = self.find(name)
         if account is None:
             raise UpstreamCredentialRefused("The credential is not configured any more.")
         return account

@@ -1,7 +1,7 @@
 """Who may use a connection to OL Connect next: the teams in turn, each in its own order."""
 
 import asyncio
-from collections import Counter, OrderedDict, deque
+from collections import OrderedDict, deque
 
 from gateway.problems import UpstreamOverloaded
 
@@ -23,7 +23,7 @@ class Gate:
         self._patience_seconds = patience_seconds
         self._queue_limit = queue_limit
         self._waiting = 0
-        self._held: Counter[str] = Counter()
+        self._held: dict[str, int] = {}  # by the team's name, of which there are few
         # The teams that wait, in the order of their turns.
         self._queues: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
 
@@ -39,11 +39,11 @@ class Gate:
 
     def may_enter(self, team: str) -> bool:
         """Whether there is a slot for the team at this moment, which it may ``take``."""
-        return self._held[team] < _TIMES_WHAT_IS_LEFT * self._free
+        return self._held.get(team, 0) < _TIMES_WHAT_IS_LEFT * self._free
 
     def take(self, team: str) -> None:
         self._free -= 1
-        self._held[team] += 1
+        self._held[team] = self._held.get(team, 0) + 1
 
     async def _queue(self, team: str) -> None:
         # Nor may a team fill the queue: its part may be as long as what is left to the others.
@@ -69,9 +69,8 @@ class Gate:
     def leave(self, team: str) -> None:
         self._free += 1
         self._held[team] -= 1
-        if not self._held[team]:
-            del self._held[team]
-        self._hand_out()
+        if self._queues:
+            self._hand_out()
 
     def _hand_out(self) -> None:
         """Give what is free to the first in turn who may have it, until nobody who waits may."""

@@ -23,6 +23,7 @@ from gateway.problems import UpstreamTimeout, UpstreamUnreachable
 from gateway.settings import Upstream as UpstreamSettings
 from gateway.tasks import TaskSet
 from gateway.upstream.call import Call
+from gateway.upstream.heads import AnswerHead, AnswerHeads, is_simple
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 # A crowd leaves many connections behind; these few are kept for the next request, the rest go soon.
@@ -35,10 +36,8 @@ _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 class Receiver(Protocol):
     """Who is told what comes of a request, once."""
 
-    def waits_for(self, message: RawResponseMessage) -> bool:
-        """Whether ``received`` is to be called no sooner than the body is complete."""
-
-    def received(self, message: RawResponseMessage, content: StreamReader) -> None: ...
+    def received(self, status: int, head: AnswerHead | None, body: bytes) -> None:
+        """``head`` is that of a small, complete 200; None stands for whatever else came."""
 
     def failed(self, error: BaseException) -> None: ...
 
@@ -47,11 +46,18 @@ class Line(ResponseHandler):
     """One connection. Its read timeout is looked at when it may be over, not wound at each read."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, read_timeout: float, **limits: Unpack[ParserLimits]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        read_timeout: float,
+        heads: AnswerHeads,
+        **limits: Unpack[ParserLimits],
     ) -> None:
         super().__init__(loop)
         self.idle_since = 0.0
+        self.is_idle = False
         self.receiver: Receiver | None = None
+        self._heads = heads
+        self._has_begun = False  # the answer that ``receiver`` is to be told
         self._limits = limits
         self._deadline: float | None = None
         self._seconds = read_timeout
@@ -75,6 +81,7 @@ class Line(ResponseHandler):
         assert self.transport is not None
         self.expect(with_body=True)
         self.receiver = receiver
+        self._has_begun = False
         self.transport.write(data)
 
     def resume_reading(self, resume_parser: bool = True) -> None:
@@ -83,20 +90,41 @@ class Line(ResponseHandler):
             super().resume_reading(resume_parser)
 
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self.receiver is not None and self._buffer:
-            self._hand_over(self.receiver)
+        if self.is_idle:
+            # Whatever it says to nobody, the next request must not take for its answer.
+            self.close()
+        elif self.receiver is None:
+            super().data_received(data)
+        elif self._has_begun:
+            super().data_received(data)
+            self._hand_over(self.receiver, b"")
+        elif (known := self._heads.read(data)) is not None:
+            receiver, self.receiver = self.receiver, None
+            self._drop_timeout()
+            receiver.received(200, *known)
+        else:
+            self._has_begun = True
+            super().data_received(data)
+            if self.receiver is not None:
+                self._hand_over(self.receiver, data)
 
-    def _hand_over(self, receiver: "Receiver") -> None:
-        (message, content), _ = self._buffer[0]
-        if 100 <= message.code < 200 and message.code != 101:
+    def _hand_over(self, receiver: Receiver, data: bytes) -> None:
+        """Tell the answer if it has come, in ``data`` if that is all of it."""
+        while self._buffer:
+            (message, content), _ = self._buffer[0]
+            is_told = is_simple(message)
+            if is_told and not content.is_eof():
+                return
             self._buffer.popleft()
-            if self._buffer:
-                self._hand_over(receiver)
-        elif content.is_eof() or not receiver.waits_for(message):
-            self._buffer.popleft()
+            if 100 <= message.code < 200 and message.code != 101:
+                continue
             self.receiver = None
-            receiver.received(message, content)
+            if not is_told:
+                return receiver.received(message.code, None, b"")
+            head, body = AnswerHead(message), content.read_nowait()
+            if not message.should_close:
+                self._heads.learn(data, head)
+            return receiver.received(200, head, body)
 
     def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
         super().set_exception(exc, *cause)
@@ -200,6 +228,7 @@ class Lines:
         self._connect_timeout = settings.connect_timeout
         self._read_timeout = settings.read_timeout
         self._keepalive_seconds = keepalive_seconds
+        self._heads = AnswerHeads()
         self._limits = limits
         self._tasks = TaskSet()
         self._idle: deque[Line] = deque()  # the one that has been idle longest first
@@ -231,6 +260,7 @@ class Lines:
             line.close()
             return
         line.idle_since = monotonic()
+        line.is_idle = True
         self._idle.append(line)
         if self._pruning is None:
             self._prune_later()
@@ -264,10 +294,11 @@ class Lines:
 
     def idle(self) -> Line | None:
         """A connection that is open and was not used for a while, to be given back."""
-        self._close_old()
         while self._idle:
             line = self._idle.pop()
-            if line.is_connected() and not line.should_close:
+            line.is_idle = False
+            age = monotonic() - line.idle_since
+            if age < self._keepalive_seconds and line.is_connected() and not line.should_close:
                 return line
             line.close()
         return None
@@ -291,7 +322,7 @@ class Lines:
         try:
             async with asyncio.timeout(self._connect_timeout):
                 _, line = await loop.create_connection(
-                    lambda: Line(loop, self._read_timeout, **self._limits),
+                    lambda: Line(loop, self._read_timeout, self._heads, **self._limits),
                     self._host,
                     self._port,
                     ssl=self._ssl,

@@ -74,7 +74,7 @@ NOT_ZERO = st.binary(min_size=16, max_size=16).filter(any)
 
 @given(NOT_ZERO, NOT_ZERO.map(lambda octets: octets[:8]).filter(any), st.booleans())
 def test_a_new_trace_is_valid(trace: bytes, span: bytes, sampled: bool) -> None:
-    parsed = parse(new(trace, span, sampled=sampled))
+    parsed = parse(new(trace + span, sampled=sampled))
     assert parsed == TraceParent(trace.hex(), span.hex(), 3 if sampled else 2)
 
 
