@@ -20,7 +20,7 @@ from gateway.metrics import Counts
 from gateway.model import Caller, Thing
 from gateway.problems import Draining, Problem
 from gateway.requests import IDENTITY
-from gateway.rules import headers, tracing
+from gateway.rules import caching, headers, tracing
 from gateway.rules.credentials import Bearer
 from gateway.rules.links import Origins
 from gateway.rules.policy import TeamRules
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _OWN_NAMES = ("X-Request-Id", "traceparent", "If-None-Match")
 _FORMS_KEPT = 4
 _FACET, _PLAIN = "facet", "plain"
+_BYPASS = writing.section(bypass_lines("%b"))
 
 
 @dataclass(slots=True)
@@ -140,7 +141,7 @@ class Passage(Sending):
         form = forms.get(course.kind) or forms.get(course.path) or self._form(head)
         return b"%b%bX-Request-Id: %b\r\ntraceparent: %b\r\n%bContent-Length: %d\r\n%b%b" % (
             form,
-            writing.section(bypass_lines(body)) if course.kind is _FACET else b"",
+            _BYPASS % caching.etag(body).encode() if course.kind is _FACET else b"",
             exchange.request_id.encode(),
             exchange.traceparent.encode(),
             course.own,
@@ -222,8 +223,12 @@ class Passing:
             return False
         if course.regime.authenticator.recall(course.token) is not course.caller:
             return False
-        recall, team = self._ledger.recall, course.team
-        return not team.owns or all(recall(thing) == team.name for thing in course.things)
+        team = course.team
+        if team.owns:
+            for thing in course.things:
+                if self._ledger.recall(thing) != team.name:
+                    return False
+        return True
 
     def send(self, passage: Passage) -> bool:
         """False, and nothing has happened, where something would have to be waited for."""

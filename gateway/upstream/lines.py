@@ -298,7 +298,7 @@ class Lines:
             line = self._idle.pop()
             line.is_idle = False
             age = monotonic() - line.idle_since
-            if age < self._keepalive_seconds and line.is_connected() and not line.should_close:
+            if age < self._keepalive_seconds and line.is_connected():
                 return line
             line.close()
         return None
