@@ -81,6 +81,8 @@ class Recovery:
         self._failed: dict[str, tuple[Operation, float]] = {}
         self._found: dict[str, str] = {}
         self._excluded: set[str] = set()
+        # Any of these may have begun an operation that was given to its team.
+        self._suspected: set[str] = set()
         self._answered = 0.0  # when OL Connect last listed its operations
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -93,6 +95,7 @@ class Recovery:
         self._failed.pop(attempt.id, None)
         self._found.pop(attempt.id, None)
         self._excluded.discard(attempt.id)
+        self._suspected.discard(attempt.id)
 
     def abandon(self, attempt: Operation) -> None:
         """The gateway is ending in the middle of it; the next one will look for it."""
@@ -181,6 +184,7 @@ class Recovery:
             known = {attempt.id for attempt in written}
             for id_ in self._failed.keys() - known:
                 del self._failed[id_]
+            self._suspected &= self._failed.keys()
         return alive
 
     async def _give_to_teams(self, attempt: Operation) -> int:
@@ -191,6 +195,11 @@ class Recovery:
         attempts, listed = await self._candidates(attempt)
         began = {operation.id: operation.began for operation in listed}
         given = reconcile.teams(attempts, listed)
+        self._suspected.update(
+            attempt.id
+            for attempt in attempts
+            if any(attempt.may_have_begun(began[operation_id]) for operation_id in given)
+        )
         for operation_id, attempt_id in given.items():
             lost = self._failed[attempt_id][0]
             await self._ledger.claim(
@@ -226,8 +235,12 @@ class Recovery:
             return
         for id_, (lost, failed_at) in self._failed.items():
             soon = self._answered - lost.created <= _PROOF_SECONDS and failed_at <= asked
-            if lost.service == attempt.service and soon and id_ not in self._found:
+            if lost.service == attempt.service and soon and not self._may_have_begun(id_):
                 self._excluded.add(id_)
+
+    def _may_have_begun(self, id_: str) -> bool:
+        """Whether an operation that is not listed any more may be what an attempt began."""
+        return id_ in self._found or id_ in self._suspected
 
     async def _candidates(self, attempt: Operation) -> tuple[list[Attempt], list[Listed]]:
         """All starts that may have begun, and all operations of the service that nobody owns."""

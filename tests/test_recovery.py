@@ -1,5 +1,6 @@
 """Starts that an ended gateway left behind, found by the housekeeping of the next one."""
 
+import asyncio
 import time
 from dataclasses import dataclass, field
 
@@ -9,6 +10,7 @@ from gateway.model import Kind, Thing
 from gateway.operation import Operation
 from gateway.recovery import Recovery, record_of
 from gateway.simulator.operations import Outcome
+from gateway.tasks import TaskSet
 from tests.support.stage import Stage
 
 
@@ -121,3 +123,36 @@ async def test_a_clock_that_goes_wrong_is_reckoned_with(rescue: Rescue, ahead: f
     rescue.begin()
     # Its Date is the machine's own here, so that the times do not fit: nothing may be given out.
     assert await rescue.sweep() == 0
+
+
+async def test_what_a_team_was_given_may_have_been_any_start_of_its(
+    rescue: Rescue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or else one that is looked for at the same moment would seem never to have begun, and would
+    be sent again."""
+    recovery = rescue.recovery
+    await rescue.attempt("1")
+    mine = await rescue.attempt("2")
+    recovery.announce(mine)
+    monkeypatch.setattr(rescue.stage.simulator.engine.operations, "_now", lambda: mine.created)
+    monkeypatch.setattr(recovery, "_now", lambda: mine.created + 0.01)
+    began = rescue.begin()
+    async with recovery._turns[mine.service]:
+        sweeping = TaskSet().start(rescue.sweep())
+        await asyncio.sleep(0)  # it waits for its turn
+        finding = TaskSet().start(recovery.find(mine))
+        await asyncio.sleep(0)
+    assert await sweeping == 1
+    assert await rescue.owner(began) == "billing"
+    assert await finding is None
+    assert not recovery.is_excluded(mine)
+
+
+async def test_what_never_began_is_known_if_it_is_asked_for_at_once(
+    rescue: Rescue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = await rescue.attempt("1")
+    rescue.recovery.announce(mine)
+    monkeypatch.setattr(rescue.recovery, "_now", lambda: mine.created + 0.01)
+    assert await rescue.recovery.find(mine) is None
+    assert rescue.recovery.is_excluded(mine)
