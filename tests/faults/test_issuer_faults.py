@@ -34,7 +34,7 @@ async def test_known_keys_are_enough_while_the_issuer_is_away(
     fresh = [faulty.caller("ol-operators", sub=f"user-{number}") for number in range(20)]
     replies = await asyncio.gather(*(one.get("/entity/datasets") for one in fresh))
     assert {reply.status for reply in replies} == {200}
-    assert monotonic() - began < 2.0
+    assert monotonic() - began < 4.0
 
 
 async def test_a_new_key_is_known_as_soon_as_the_issuer_is_back(

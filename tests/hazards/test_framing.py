@@ -141,7 +141,7 @@ async def test_a_body_that_is_found_to_be_badly_framed_later_is_refused_at_once(
     stage: Stage, chunks: bytes, known: bool
 ) -> None:
     token = stage.token() if known else None
-    async with dial(stage.gateway.public.port) as wire, asyncio.timeout(1):
+    async with dial(stage.gateway.public.port) as wire, asyncio.timeout(10):
         await wire.send(head("POST", UPLOAD, "Transfer-Encoding: chunked", token=token))
         await asyncio.sleep(0.02)  # so that it is read without what follows
         await wire.send(chunks)

@@ -1,7 +1,7 @@
 """JSON bodies read strictly, ids found by selector, lists filtered by id."""
 
 import json
-from time import perf_counter
+from time import thread_time
 from typing import Any
 
 import pytest
@@ -292,6 +292,6 @@ def test_ids_of_a_text_answer(body: bytes, ids: list[str]) -> None:
 
 def test_a_long_list_is_read_quickly() -> None:
     body = json.dumps({"identifiers": list(range(50_000))}).encode()
-    began = perf_counter()
+    began = thread_time()
     assert len(find(read(body), Selector("identifiers[]"))) == 50_000
-    assert perf_counter() - began < 1
+    assert thread_time() - began < 1

@@ -1,7 +1,7 @@
 """Links lead back to the gateway, foreign ones stay, and the upstream's address never shows."""
 
 from collections.abc import Callable
-from time import perf_counter
+from time import thread_time
 
 import pytest
 from hypothesis import given
@@ -251,10 +251,10 @@ def test_line_breaks_are_the_upstreams_fault(
     ],
 )
 def test_hostile_lines_take_linear_time(value: str) -> None:
-    began = perf_counter()
+    began = thread_time()
     rewritten(value)
     links_of(value)
-    assert perf_counter() - began < 0.25
+    assert thread_time() - began < 0.25
 
 
 def test_a_host_on_its_default_port_is_no_mere_word() -> None:

@@ -242,7 +242,7 @@ async def _rest(subscription: AsyncGenerator[bytes, None]) -> list[bytes]:
 async def test_a_subscription_ends_with_the_store(store: Store) -> None:
     async with aclosing(store.subscribe("a")) as subscription:
         assert await anext(subscription) == MAY_HAVE_MISSED
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(10):
             rest, _ = await asyncio.gather(_rest(subscription), store.close())
         assert rest == []
 
