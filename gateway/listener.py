@@ -25,6 +25,7 @@ _MAX_HEADERS = 200
 _BACKLOG = 1024
 _REOPEN_SECONDS = 1.0
 _LAST_WORDS_SECONDS = 0.5
+_SETTING_UP_TURNS = 2
 # From its first byte on. aiohttp lets a head take as long as it lets a connection be idle.
 _HEAD_SECONDS = 10.0
 
@@ -49,11 +50,26 @@ class Listener:
         self.server.is_draining = True
         # One turn of the loop accepts what the kernel has accepted already.
         await asyncio.sleep(0)
+        await self._end_accepting()
         await self.site.stop()
         if not await self.server.empty(seconds, hurry):
             expire()
             await self.server.empty(_LAST_WORDS_SECONDS)
             self.server.abort()
+
+    async def _end_accepting(self) -> None:
+        """Let what was accepted in this turn of the loop become a connection.
+
+        Once its server is closed, asyncio leaves it open, and answered by nobody
+        (python/cpython#109564).
+        """
+        loop = asyncio.get_running_loop()
+        server = self.site._server
+        if isinstance(loop, asyncio.SelectorEventLoop) and isinstance(server, asyncio.Server):
+            for accepting in server.sockets:
+                loop.remove_reader(accepting)
+            for _ in range(_SETTING_UP_TURNS):
+                await asyncio.sleep(0)
 
     async def stop(self) -> None:
         await self.runner.cleanup()

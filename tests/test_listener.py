@@ -1,5 +1,8 @@
 """The listener's own part: its limits, and what it says of what is no request."""
 
+import asyncio
+import socket
+
 from aiohttp import web
 
 from gateway import listener
@@ -36,3 +39,20 @@ async def test_what_is_no_request_is_told_to_one_place_and_the_next_is_served() 
     finally:
         await listening.stop()
     assert problems == ["headers_too_large", "malformed_request"]
+
+
+def _refuse(problem: Problem) -> web.Response:
+    return web.Response(status=problem.status)
+
+
+async def test_who_is_being_accepted_when_the_listener_ends_is_served() -> None:
+    """asyncio leaves such a connection open, for nobody, until the garbage is collected."""
+    listening = await listener.listen(
+        _hello, Address("127.0.0.1", 0), malformed=_refuse, max_header_bytes=1000
+    )
+    with socket.create_connection(("127.0.0.1", listening.port), timeout=5) as caller:
+        caller.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        await asyncio.sleep(0)
+        await listening.drain(5.0, lambda: None)
+        assert caller.recv(100).startswith(b"HTTP/1.1 200")
+    await listening.stop()

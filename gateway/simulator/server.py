@@ -105,9 +105,9 @@ class Simulator:
         if self._runner is None:
             return
         runner, self._runner = self._runner, None
-        for site in list(runner.sites):
-            await site.stop()
-        # What was accepted becomes a connection some turns later, and would be left open.
+        for site in runner.sites:
+            _end_accepting(site._server)
+        # What was accepted becomes a connection some turns later, if the server is still open.
         await asyncio.sleep(_ACCEPTING_SECONDS)
         await runner.cleanup()
 
@@ -228,3 +228,10 @@ async def serve(port: int, host: str = "127.0.0.1", options: Options | None = No
         await asyncio.Event().wait()
     finally:
         await simulator.stop()
+
+
+def _end_accepting(server: asyncio.AbstractServer | None) -> None:
+    loop = asyncio.get_running_loop()
+    if isinstance(loop, asyncio.SelectorEventLoop) and isinstance(server, asyncio.Server):
+        for accepting in server.sockets:
+            loop.remove_reader(accepting)
