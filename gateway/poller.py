@@ -14,6 +14,7 @@ from gateway.outcome import UNCODED, Outcomes
 from gateway.problems import Problem, StoreUnavailable, UpstreamInvalidResponse
 from gateway.rules import operations, polling, progress
 from gateway.stores import Put, Store
+from gateway.tasks import Later
 from gateway.upstream.call import Call
 
 log = structlog.get_logger("gateway.watch")
@@ -41,21 +42,45 @@ class Watch:
         self.listeners = 0
         self.failures = 0
         self.over = operation.ended  # nothing more will come, whether it has ended or not
-        self.wake = asyncio.Event()  # for the poller
-        self._changed = asyncio.Event()  # for the listeners, all at once
-        self._turned = asyncio.Event()
+        self.asleep: Later | None = None  # until it is followed
+        # For the poller, and for the listeners, all at once. Most operations have none of them.
+        self._wake: asyncio.Event | None = None
+        self._changed: asyncio.Event | None = None
+        self._turned: asyncio.Event | None = None
 
     async def change(self) -> None:
         """Wait for the next change, or for the end of watching."""
+        self._changed = self._changed or asyncio.Event()
         await self._changed.wait()
 
     async def turn(self) -> None:
         """Wait until OL Connect has been asked once more, whatever came of it."""
+        self._turned = self._turned or asyncio.Event()
         await self._turned.wait()
 
     def end_turn(self) -> None:
-        turned, self._turned = self._turned, asyncio.Event()
-        turned.set()
+        turned, self._turned = self._turned, None
+        if turned is not None:
+            turned.set()
+
+    def rouse(self) -> None:
+        """Have the poller look when it is due, which may have changed."""
+        if self.asleep is not None:
+            self.asleep.begin()
+        if self._wake is not None:
+            self._wake.set()
+
+    async def sleep(self, seconds: float) -> bool:
+        """For the poller; False if it was roused before the time was over."""
+        self._wake = asyncio.Event()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            return True
+        finally:
+            self._wake = None
+        return False
 
     def update(self, operation: Operation) -> None:
         """Take a record over, unless it is older than the one at hand."""
@@ -73,9 +98,11 @@ class Watch:
         self.end_turn()
 
     def tell(self) -> None:
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
-        self.wake.set()
+        changed, self._changed = self._changed, None
+        if changed is not None:
+            changed.set()
+        if self.over:
+            self.rouse()
 
 
 class Poller:
@@ -118,15 +145,8 @@ class Poller:
 
     async def _pause(self, watch: Watch) -> None:
         """Until the next poll is due, which a new listener makes earlier."""
-        while not watch.over:
-            watch.wake.clear()
-            seconds = self.due_in(watch)
-            if seconds <= 0:
-                return
-            try:
-                async with asyncio.timeout(seconds):
-                    await watch.wake.wait()
-            except TimeoutError:
+        while not watch.over and (seconds := self.due_in(watch)) > 0:
+            if await watch.sleep(seconds):
                 return
 
     def due_in(self, watch: Watch) -> float:

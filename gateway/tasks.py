@@ -11,11 +11,35 @@ _AGAIN_SECONDS = 0.5
 log = structlog.get_logger("gateway.tasks")
 
 
+class Later:
+    """Work that begins after a while, or when ``begin`` is called, or never after ``drop``."""
+
+    def __init__(
+        self, tasks: "TaskSet", seconds: float, work: Callable[[], Coroutine[Any, Any, Any]]
+    ) -> None:
+        self._tasks = tasks
+        self._work = work
+        self._timer = asyncio.get_running_loop().call_later(seconds, self.begin)
+        self._is_over = False
+
+    def begin(self) -> None:
+        if self.drop():
+            self._tasks.launch(self._work())
+
+    def drop(self) -> bool:
+        """Whether it had not begun."""
+        was_over, self._is_over = self._is_over, True
+        self._timer.cancel()
+        self._tasks.forget(self)
+        return not was_over
+
+
 class TaskSet:
     """Strong references to running tasks; a bare ``create_task`` may be collected while it runs."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._later: set[Later] = set()
 
     def start(self, work: Coroutine[Any, Any, T], *, name: str | None = None) -> asyncio.Task[T]:
         task = asyncio.get_running_loop().create_task(work, name=name)
@@ -23,9 +47,18 @@ class TaskSet:
         task.add_done_callback(self._ended)
         return task
 
-    def launch(self, work: Coroutine[Any, Any, Any], *, name: str) -> None:
+    def launch(self, work: Coroutine[Any, Any, Any], *, name: str | None = None) -> None:
         """As ``start``, for work whose outcome nobody waits for."""
         _ = self.start(work, name=name)
+
+    def launch_later(self, seconds: float, work: Callable[[], Coroutine[Any, Any, Any]]) -> Later:
+        """As ``launch``, in a while: until then it costs no task."""
+        later = Later(self, seconds, work)
+        self._later.add(later)
+        return later
+
+    def forget(self, later: Later) -> None:
+        self._later.discard(later)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
@@ -40,7 +73,9 @@ class TaskSet:
         await self.cancel()
 
     async def cancel(self) -> None:
-        """Cancel all tasks and wait for their end."""
+        """Cancel all tasks and wait for their end; what has not begun never does."""
+        for later in list(self._later):
+            later.drop()
         while tasks := self._tasks - {asyncio.current_task()}:
             for task in tasks:
                 task.cancel()

@@ -72,7 +72,7 @@ class Watcher:
 
     async def _release(self) -> None:
         await self._draining.wait()
-        for watch in self._watches.values():
+        for watch in list(self._watches.values()):
             watch.tell()
 
     async def _hear(self) -> None:
@@ -117,7 +117,7 @@ class Watcher:
                 watch = self._open(operation)
         watch.update(operation)
         watch.listeners += 1
-        watch.wake.set()
+        watch.rouse()
         try:
             yield watch
         finally:
@@ -156,15 +156,18 @@ class Watcher:
         watch.interest_until = self._monotonic() + _INTEREST_SECONDS
         if at_once:
             watch.polled = float("-inf")
-        watch.wake.set()
+        watch.rouse()
 
     def _open(self, operation: Operation, *, early_seconds: float = 0.0) -> Watch:
         watch = Watch(operation, self._monotonic() - early_seconds)
         self._watches[operation.id] = watch
-        self._tasks.launch(self._follow(watch), name=f"watch {operation.id}")
+        # Nothing is to be done before its first poll, and many have ended by then.
+        seconds = max(0.0, self._poller.due_in(watch))
+        watch.asleep = self._tasks.launch_later(seconds, lambda: self._follow(watch))
         return watch
 
     async def _follow(self, watch: Watch) -> None:
+        watch.asleep = None
         try:
             await self._poller.follow(watch)
         finally:
