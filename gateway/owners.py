@@ -17,6 +17,7 @@ from gateway.stores import Store
 _OWNERSHIP_SECONDS = 30 * 86_400.0
 _HOT_ENTRIES = 200_000
 _HOT_NAMES = 2_000
+_LONGEST_HOT_NAME = 255
 _LEARNT_AT_ONCE = 1_000
 
 _NAME_MARK = "="  # tells the name "8" from the number 8, whatever a name is folded into
@@ -32,6 +33,11 @@ class Owners:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._owners: LRUCache[Thing, str] = LRUCache(_HOT_ENTRIES)
+        self._nobodys: LRUCache[Thing, bool] = LRUCache(_HOT_NAMES)
+
+    def is_nobodys(self, thing: Thing) -> bool:
+        """Whether nobody brought it about, if that is known without asking the store."""
+        return _plain(thing) in self._nobodys
 
     def recall(self, thing: Thing) -> str | None:
         """The owner, if it is known without asking the store."""
@@ -62,6 +68,8 @@ class Owners:
         for thing, owner in zip(plain, owners, strict=True):
             if owner is not None:
                 self._remember(thing, owner)
+            elif not self._store.shared and _is_short_name(thing):
+                self._nobodys[thing] = True
         return owners
 
     async def owned(self, team: str, things: Sequence[Thing]) -> set[Thing]:
@@ -94,6 +102,7 @@ class Owners:
                 self._remember(thing, team)
 
     def _remember(self, thing: Thing, owner: str) -> None:
+        self._nobodys.pop(thing, None)
         # The owner of a name can change in another process; only what cannot change is kept.
         if not (self._store.shared and _is_file_name(thing)):
             self._owners[thing] = owner
@@ -176,6 +185,10 @@ def _owner_in(thing: Thing, value: bytes) -> str:
 
 def _name_key(file: Thing) -> str:
     return f"filename:{file.id}"
+
+
+def _is_short_name(plain: Thing) -> bool:
+    return _is_file_name(plain) and len(plain.id) <= _LONGEST_HOT_NAME
 
 
 def _is_file_name(plain: Thing) -> bool:

@@ -25,7 +25,9 @@ class Ownership:
         if not team.owns or not things:
             return
         recall = self._ledger.recall
-        doubtful = [thing for thing in things if recall(thing) != team.name]
+        doubtful = [
+            thing for thing in things if recall(thing) != team.name and not self._is_for_all(thing)
+        ]
         if not doubtful:
             return
         # What is known to be another team's is looked up all the same: a quicker refusal would
@@ -33,6 +35,10 @@ class Ownership:
         for thing, owner in zip(doubtful, await self._ledger.look_up(doubtful), strict=True):
             if not _may_use(team.name, thing, owner):
                 raise NotFound("There is no such object, or it is not the team's.")
+
+    def _is_for_all(self, thing: Thing) -> bool:
+        # As ``_may_use`` has it.
+        return thing.kind is Kind.PRESET and self._ledger.is_nobodys(thing)
 
     async def usable(self, team: TeamRules, things: Sequence[Thing]) -> set[Thing]:
         """Those of ``things`` (no presets) that ``team`` may use."""
