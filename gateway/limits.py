@@ -69,17 +69,16 @@ class Limiter:
             raise _too_many(most)
 
     @asynccontextmanager
-    async def starting(self, team: str, settings: LimitSettings) -> AsyncIterator[None]:
+    async def starting(self, team: str, most: int) -> AsyncIterator[None]:
         """For as long as a start is under way, and not among the running operations as yet.
 
-        Raises TooManyOperations where others, in this process, came first. Several processes may
-        let one each pass at the same instant.
+        Raises TooManyOperations where others, in this process, came first: ``most`` may run.
+        Several processes may let one each pass at the same instant.
         """
         starting, place = self._starting.setdefault(team, []), object()
         starting.append(place)
         try:
-            most = settings.running_operations
-            if most is not None and not await self._has_room(team, most, place):
+            if not await self._has_room(team, most, place):
                 raise _too_many(most)
             yield
         finally:

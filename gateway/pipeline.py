@@ -107,11 +107,11 @@ class Journey:
 
     async def _start(self, passage: Passage, asked: Asked) -> answers.Answer:
         exchange = passage.exchange
-        async with requests.start_of(passage, asked) as start:
-            try:
-                answer = await self._starts.begin(start, passage.team.settings.limits)
-            finally:
-                exchange.upstream_seconds += start.call.seconds
+        start = await requests.start_of(passage, asked)
+        try:
+            answer = await self._starts.begin(start, passage.team.settings.limits)
+        finally:
+            exchange.upstream_seconds += start.call.seconds
         exchange.source = "gateway" if answer.replayed else "upstream"
         if answer.operation is not None:
             exchange.operation_id = answer.operation.id

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from os import urandom
 from typing import IO, Any
@@ -124,8 +123,7 @@ _SYNCHRONOUS = "all_in_one.process_adhoc"
 """The only start that can be asked to answer with its result."""
 
 
-@asynccontextmanager
-async def start_of(passage: Passage, asked: Asked) -> AsyncIterator[Start]:
+async def start_of(passage: Passage, asked: Asked) -> Start:
     """The start that a request asks for.
 
     With an Idempotency-Key a streamed body is first taken in whole, on disk: whether it is the
@@ -133,18 +131,16 @@ async def start_of(passage: Passage, asked: Asked) -> AsyncIterator[Start]:
     """
     key = checked_key(passage.header("Idempotency-Key"))
     call = call_of(passage, asked, must_read_answer=False)
-    operation = operation_of(passage, asked)
+    start = Start(operation_of(passage, asked), call, key)
     if key is None:
-        yield Start(operation, call)
-        return
+        return start
     if asked.content is not None or not asked.body.exists:
         digest = hashlib.sha256(asked.content or b"").hexdigest()
-        yield Start(operation, call, key, _fingerprint(passage, digest))
-        return
-    file, digest = await asked.body.spool()
-    with file:
-        call.body = _pieces(file)
-        yield Start(operation, call, key, _fingerprint(passage, digest))
+    else:
+        file, digest = await asked.body.spool()
+        call.body, start.held = _pieces(file), file
+    start.fingerprint = _fingerprint(passage, digest)
+    return start
 
 
 def operation_of(passage: Passage, asked: Asked) -> Operation:

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from secrets import token_hex
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic_core import from_json
 
@@ -43,12 +43,17 @@ _KEY_CHARACTERS = 255
 _OF_A_PROXY = frozenset({502, 504})
 
 
-@dataclass(frozen=True, slots=True)
+class Closing(Protocol):
+    def close(self) -> None: ...
+
+
+@dataclass(slots=True)
 class Start:
     """A start about to be sent. ``operation`` is its record but for the id, which OL Connect gives.
 
     ``fingerprint`` tells one request from another under the same idempotency ``key``. ``prepare``
-    does what must come before the call, with the key taken, and so never for a replay.
+    does what must come before the call, with the key taken, and so never for a replay. ``held``,
+    such as a file that is sent, is closed when the start has come to its end.
     """
 
     operation: Operation
@@ -56,6 +61,11 @@ class Start:
     key: str | None = None
     fingerprint: str = ""
     prepare: Callable[[], Awaitable[None]] | None = None
+    held: Closing | None = None
+
+    def close(self, _: object = None) -> None:
+        if self.held is not None:
+            self.held.close()
 
 
 class Starts:
@@ -96,22 +106,31 @@ class Starts:
         Raises IdempotencyMismatch, IdempotencyInProgress, TooManyOperations, StoreUnavailable, or
         what asking OL Connect raises, then with the member ``started``: "no" or "unknown".
         """
-        idempotency = None
-        if start.key is not None:
-            idempotency = (_idempotency_key(start.operation.team, start.key), start.fingerprint)
-            earlier = await self._earlier(*idempotency)
-            if earlier is not None:
-                return earlier
-        attempt = replace(
-            start.operation, id=token_hex(12), created=self._now(), idempotency=idempotency
-        )
-        # A caller who leaves must not take along the only one who knows whom the operation is
-        # for: the rest happens in a task of its own.
-        work = self._perform_within(limits, start, attempt)
-        return await asyncio.shield(self._tasks.start(work, name="start"))
+        work = None
+        try:
+            idempotency = None
+            if start.key is not None:
+                idempotency = (_idempotency_key(start.operation.team, start.key), start.fingerprint)
+                earlier = await self._earlier(*idempotency)
+                if earlier is not None:
+                    return earlier
+            attempt = replace(
+                start.operation, id=token_hex(12), created=self._now(), idempotency=idempotency
+            )
+            # A caller who leaves must not take along the only one who knows whom the operation is
+            # for: the rest happens in a task of its own.
+            work = self._tasks.start(self._perform_within(limits, start, attempt), name="start")
+            return await asyncio.shield(work)
+        finally:
+            if work is None or work.done():
+                start.close()
+            else:
+                work.add_done_callback(start.close)
 
     async def _perform_within(self, limits: Limits, start: Start, attempt: Operation) -> Answer:
-        async with self._limiter.starting(attempt.team, limits):
+        if limits.running_operations is None:
+            return await self._perform(start, attempt)
+        async with self._limiter.starting(attempt.team, limits.running_operations):
             return await self._perform(start, attempt)
 
     async def _perform(self, start: Start, attempt: Operation) -> Answer:

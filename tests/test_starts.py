@@ -2,16 +2,23 @@
 
 import asyncio
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.app import Gateway
-from tests.support.stage import Reply, Stage, TestCaller
+from tests.support.stage import REST, Reply, Stage, TestCaller
+from tests.support.wire import dial, head
 
 MAPPER = "/workflow/datamining/Promo-EN.OL-datamapper"
 JOBS = "/workflow/jobcreation/Invoices.OL-jobpreset"
+PRINT = (
+    "/workflow/print/Promo-EN.OL-datamapper/letter-ol.OL-template/Invoices.OL-jobpreset/"
+    "Print-PDF.OL-outputpreset"
+)
+LARGE = 8 * 1024 * 1024  # more than the way to OL Connect holds
 
 
 @pytest.fixture
@@ -73,6 +80,28 @@ async def test_while_the_first_is_under_way_the_second_waits_outside(
     assert "Retry-After" in second.headers
     assert (await first)[0].status == 202
     assert len(_started(stage)) == 1
+
+
+async def test_a_caller_who_leaves_does_not_take_along_what_is_being_sent(
+    stage: Stage, until: Any
+) -> None:
+    """With a key, what is sent was taken in whole before."""
+    path = f"{REST}{PRINT}"
+    stage.simulator.change(operation_seconds=30)
+    stage.simulator.faults.add("delay", method="POST", path=PRINT, seconds=0.3)
+    data = b"[" + b" " * LARGE + b"]"
+    kind = "Content-Type: application/octet-stream"
+    lines = ("Idempotency-Key: k1", kind, f"Content-Length: {len(data)}")
+    async with dial(stage.gateway.public.port) as wire:
+        await wire.send(head("POST", path, *lines, token=stage.token("ol-billing")), data)
+        await until(lambda: stage.requests(PRINT))
+        wire.reset()
+    await until(lambda: _started(stage))
+    again = await _start(stage.caller(), PRINT, data=BytesIO(data))
+    while again.status == 409:
+        await asyncio.sleep(0.01)
+        again = await _start(stage.caller(), PRINT, data=BytesIO(data))
+    assert [again.headers["operationId"]] == _started(stage)
 
 
 async def test_many_at_once_under_one_key_start_one(stage: Stage, path: str) -> None:

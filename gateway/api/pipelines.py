@@ -59,27 +59,15 @@ class Pipelines:
         upload = _upload_call(passage, filename)
         data = await self._data(passage, upload, key)
         submit = Call("POST", _SUBMIT.template)
-        began = False
 
         async def prepare() -> None:
-            nonlocal began
-            began = True
-            try:
-                id_ = await self._upload(passage, upload)
-            finally:
-                # Here, since this goes on when the caller leaves.
-                data.close()
+            id_ = await self._upload(passage, upload)
             _submit(passage, submit, configuration(pipeline, id_))
 
         operation = _record(passage, name, pipeline, filename)
         print_ = "" if key is None else _fingerprint(passage, data)
-        try:
-            return await self.starting.begin(
-                passage, Start(operation, submit, key, print_, prepare), _refused
-            )
-        finally:
-            if not began:
-                data.close()
+        start = Start(operation, submit, key, print_, prepare, data)
+        return await self.starting.begin(passage, start, _refused)
 
     async def _data(self, passage: Passage, upload: Call, key: str | None) -> DataFile:
         if passage.request.headers.get("Content-Encoding", "identity").lower() != "identity":
