@@ -17,6 +17,7 @@ from gateway.requests import IDENTITY, Asked
 from gateway.rules import caching, headers
 from gateway.rules.links import Origins
 from gateway.upstream.call import Call
+from gateway.upstream.heads import is_simple
 
 # What goes with a set when it is deleted. Which of them cannot be known, so all are spoilt.
 _INSIDE: Mapping[Kind, Sequence[Kind]] = {
@@ -87,6 +88,8 @@ class Facets:
                 repeatable=passage.request.earlier is None,
             ) as response:
                 exchange.source = "upstream"
+                if not is_simple(response.status, response.headers):
+                    exchange.passed_on = False
                 body = await self._connect.upstream.read(response, READ_LIMIT)
                 lines = headers.for_caller(response.raw_headers, self._origins, path)
                 return Fetched(response.status, tuple(lines), body)

@@ -26,6 +26,7 @@ from gateway.requests import Asked
 from gateway.rules import documents, headers, ids, operations, policy, progress
 from gateway.rules.links import Origins
 from gateway.starts import Starts
+from gateway.upstream.heads import is_simple
 from gateway.upstream.reply import Reply
 
 TEXT = (("Content-Type", "text/plain"),)
@@ -166,7 +167,7 @@ class Journey:
         if has_ended:
             return answers.whole(exchange, 200, TEXT, progress.DONE)
         if body is None:
-            exchange.passed_on = not asked.body.exists and is_passed_on(passage)
+            exchange.passed_on = not asked.body.exists and is_passed_on(passage, response)
             return await relay(passage.request, exchange, upstream, response, lines)
         if response.status == 200 and filtered:
             body = await self._filtered(passage, asked, body)
@@ -189,9 +190,11 @@ class Journey:
             raise UpstreamInvalidResponse("OL Connect's list cannot be read.") from error
 
 
-def is_passed_on(passage: Passage) -> bool:
-    """Whether the answer to such a read is the caller's alone to understand."""
+def is_passed_on(passage: Passage, response: Reply) -> bool:
+    """Whether a read's answer is small, and the caller's alone to understand."""
     endpoint = passage.endpoint
     if passage.request.method != "GET" or not endpoint.repeatable:
+        return False
+    if not is_simple(response.status, response.headers):
         return False
     return not learning.is_understood(passage.team, endpoint)

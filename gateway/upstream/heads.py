@@ -4,6 +4,8 @@ Servers say the same again and again: but for the second and a length, most head
 before. What a head means is a function of its bytes alone, so aiohttp's parser has to read it once.
 """
 
+from collections.abc import Mapping
+
 from aiohttp.http_parser import RawResponseMessage
 
 LARGEST_BODY_BYTES = 64 * 1024
@@ -50,10 +52,10 @@ class AnswerHeads:
         self._known[data[:end]] = head
 
 
-def is_simple(message: RawResponseMessage) -> bool:
-    """Whether an answer is a 200 of a stated, small length, in no coding."""
-    if message.code != 200 or message.upgrade or "Transfer-Encoding" in message.headers:
+def is_simple(status: int, fields: Mapping[str, str]) -> bool:
+    """Whether an answer is a 200 of a stated, small length, in no transfer coding."""
+    if status != 200 or "Transfer-Encoding" in fields:
         return False
-    length = message.headers.get("Content-Length", "")
+    length = fields.get("Content-Length", "")
     # aiohttp has seen to it that it is one number, if it is there.
     return length.isdigit() and int(length) <= LARGEST_BODY_BYTES

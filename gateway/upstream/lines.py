@@ -112,7 +112,7 @@ class Line(ResponseHandler):
         """Tell the answer if it has come, in ``data`` if that is all of it."""
         while self._buffer:
             (message, content), _ = self._buffer[0]
-            is_told = is_simple(message)
+            is_told = not message.upgrade and is_simple(message.code, message.headers)
             if is_told and not content.is_eof():
                 return
             self._buffer.popleft()

@@ -13,6 +13,7 @@ from tests.support.peer import Asked, Script, said, saying
 from tests.support.wire import Raw, dial, head
 
 TARGET = "/rest/serverengine/authentication/version"
+FACET = "/rest/serverengine/entity/jobs/1/properties"
 VERSION = said("Content-Type: text/plain", "Content-Length: 4", body=b"2024")
 OTHER = said("Content-Type: text/html", 'ETag: "x"', "OL-More: a", "Content-Length: 2", body=b"ok")
 
@@ -115,6 +116,69 @@ async def test_the_answer_is_the_journeys(sides: tuple[Side, Side], case: Case) 
     assert express[:3] == ordinary[:3]
     assert express[2][0]["status"] == case.status
     assert (ordinary[3], express[3]) == case.asked
+
+
+def _at(boundary: int) -> Script:
+    return _in_pieces(VERSION[:boundary], VERSION[boundary:])
+
+
+def _cache_nothing(side: Side) -> None:
+    store = 'store: "memory:"'
+    changed = {store: f"{store}\ncache: {{properties: {{ttl: 0s}}}}"}
+    side.stage.gateway.reload(side.stage.settings(**changed))
+
+
+@pytest.mark.parametrize("target", [TARGET, FACET])
+async def test_a_head_that_is_known_by_its_bytes(sides: tuple[Side, Side], target: str) -> None:
+    """It is not parsed again, so all that can come with it is tried here."""
+    body = len(VERSION) - len(b"2024")
+    scripts = {
+        "first": saying(VERSION),
+        "again": saying(VERSION),
+        "another body": saying(VERSION[:body] + b"2025"),
+        "the body later": _at(body),
+        "half a body": _at(body + 2),
+        "half a head": _at(body - 2),
+        "a body too long": saying(VERSION + b"6"),
+        "another answer": saying(VERSION + OTHER),
+        "after a hint": saying(said("Link: </x>", status="103 Early Hints") + VERSION),
+        "cut off": saying(VERSION[:-1], close=True),
+        "the last": saying(VERSION, close=True),
+        "and again": saying(VERSION),
+    }
+    told = []
+    for side in sides:
+        _cache_nothing(side)
+        request = await _learnt(side, target)
+        answers = {}
+        async with dial(side.stage.gateway.public.port) as wire:
+            for name, script in scripts.items():
+                side.peer.script = script
+                await wire.send(request)
+                answer = await wire.answer()
+                answers[name] = (answer.status, side.plain(answer.head), side.plain(answer.body))
+        told.append(answers)
+    assert told[0] == told[1]
+    assert [name for name, answer in told[0].items() if answer[0] != 200] == [
+        "a body too long",
+        "cut off",
+    ]
+
+
+@pytest.mark.parametrize("target", [TARGET, FACET])
+async def test_what_is_never_small_is_never_asked_for_twice(
+    sides: tuple[Side, Side], target: str
+) -> None:
+    side = sides[0]
+    _cache_nothing(side)
+    answer = said("Transfer-Encoding: chunked", body=b"2\r\n[]\r\n0\r\n\r\n")
+    side.peer.script = saying(answer)
+    request = head("GET", target, token=side.token("ol-operators"))
+    async with dial(side.stage.gateway.public.port) as wire:
+        for _ in range(5):
+            await wire.send(request)
+            assert (await wire.answer()).body == b"[]"
+    assert len(side.peer.asked) == 5
 
 
 async def test_it_is_passed_on_by_rote(sides: tuple[Side, Side], monkeypatch: Any) -> None:
