@@ -12,7 +12,7 @@ from gateway.problems import UpstreamUnreachable
 from gateway.settings import Upstream
 from gateway.upstream.call import Call
 from gateway.upstream.lines import Lines
-from tests.support.peer import Peer, saying
+from tests.support.peer import OK, Asked, Peer, saying
 
 LIMITS = ParserLimits(max_line_size=8000, max_field_size=8000, max_headers=100)
 
@@ -63,6 +63,25 @@ async def test_a_connection_with_more_than_its_answer_is_not_used_again(
     _, line = await _asked(lines)
     await asyncio.sleep(0.01)
     assert (await _asked(lines))[1] is not line
+
+
+@pytest.mark.parametrize("unasked", [b"H", b"HTTP/1.1 200 OK\r\n", b"\r\n"])
+async def test_what_is_said_unasked_ends_the_connection(
+    lines: Lines, peer: Peer, until: Any, unasked: bytes
+) -> None:
+    """Half an answer that nobody has asked for would be the beginning of the next one's."""
+    asked: list[Asked] = []
+
+    async def script(one: Asked) -> None:
+        asked.append(one)
+        one.writer.write(OK)
+
+    peer.script = script
+    _, line = await _asked(lines)
+    asked[0].writer.write(unasked)
+    await until(lambda: not line.is_connected())
+    assert (await _asked(lines))[0].status == 200
+    assert peer.connections == 2
 
 
 async def test_a_connection_lost_as_soon_as_it_stands_is_told_as_such(
