@@ -17,12 +17,23 @@ from tests.support.peer import OK, Asked, Peer, saying
 LIMITS = ParserLimits(max_line_size=8000, max_field_size=8000, max_headers=100)
 
 
-@pytest.fixture
-async def lines(peer: Peer) -> AsyncIterator[Lines]:
+async def _opened(peer: Peer, keepalive_seconds: float) -> AsyncIterator[Lines]:
     settings = Upstream.model_validate({"url": peer.url, "read_timeout": "250ms"})
-    lines = Lines(settings, None, keepalive_seconds=0.1, **LIMITS)
+    lines = Lines(settings, None, keepalive_seconds=keepalive_seconds, **LIMITS)
     yield lines
     await lines.close()
+
+
+@pytest.fixture
+async def lines(peer: Peer) -> AsyncIterator[Lines]:
+    async for opened in _opened(peer, 0.1):
+        yield opened
+
+
+@pytest.fixture
+async def lasting_lines(peer: Peer) -> AsyncIterator[Lines]:
+    async for opened in _opened(peer, 3600.0):
+        yield opened
 
 
 async def _asked(lines: Lines, method: str = "GET", body: bytes | None = None) -> Any:
@@ -67,7 +78,7 @@ async def test_a_connection_with_more_than_its_answer_is_not_used_again(
 
 @pytest.mark.parametrize("unasked", [b"H", b"HTTP/1.1 200 OK\r\n", b"\r\n"])
 async def test_what_is_said_unasked_ends_the_connection(
-    lines: Lines, peer: Peer, until: Any, unasked: bytes
+    lasting_lines: Lines, peer: Peer, until: Any, unasked: bytes
 ) -> None:
     """Half an answer that nobody has asked for would be the beginning of the next one's."""
     asked: list[Asked] = []
@@ -77,10 +88,10 @@ async def test_what_is_said_unasked_ends_the_connection(
         one.writer.write(OK)
 
     peer.script = script
-    _, line = await _asked(lines)
+    _, line = await _asked(lasting_lines)
     asked[0].writer.write(unasked)
     await until(lambda: not line.is_connected())
-    assert (await _asked(lines))[0].status == 200
+    assert (await _asked(lasting_lines))[0].status == 200
     assert peer.connections == 2
 
 
