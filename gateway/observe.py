@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("gateway")
 
+_TRACE_BYTES = 24
+_IDS_BYTES = _TRACE_BYTES + 8  # and a span's
 _LEFT = 499  # the status nginx made known for callers who leave; it is never sent
 
 Handler = Callable[[Inbound, Exchange], Awaitable[answers.Answer]]
@@ -128,7 +130,8 @@ class Observer:
         if self._passing is None or not self._passing.holds(course):
             return None
         naming: Naming = head.memo.naming
-        traceparent = tracing.new(urandom(24))
+        random = urandom(_IDS_BYTES)
+        traceparent = tracing.new(random[:_TRACE_BYTES])
         exchange = Exchange(
             head.message.method,
             course.path,
@@ -143,7 +146,14 @@ class Observer:
             credential=course.team.credential,
             things=course.things,
         )
-        passage = Passage(course, exchange, recipient, self._passing.origins, self._passed)
+        passage = Passage(
+            course,
+            exchange,
+            random[_TRACE_BYTES:],
+            recipient,
+            origins=self._passing.origins,
+            ended=self._passed,
+        )
         if not self._passing.send(passage):
             return None
         self._under_way[exchange] = passage
@@ -208,7 +218,9 @@ class Observer:
 
     def malformed(self, problem: Problem) -> web.Response:
         """The answer to what could not be read as a request at all, counted and written down."""
-        exchange = Exchange("", "", perf_counter(), urandom(16).hex(), tracing.new(urandom(24)))
+        exchange = Exchange(
+            "", "", perf_counter(), urandom(16).hex(), tracing.new(urandom(_TRACE_BYTES))
+        )
         exchange.headers += _identifying(exchange)
         exchange.problem = problem
         answer = answers.problem(exchange, problem, self._public_url)
@@ -231,7 +243,7 @@ class Observer:
         elif naming.parent is not None:
             traceparent = str(naming.parent)
         else:
-            traceparent = tracing.new(urandom(24))
+            traceparent = tracing.new(urandom(_TRACE_BYTES))
         exchange = Exchange(
             method,
             path,

@@ -187,6 +187,11 @@ def _name_key(file: Thing) -> str:
     return f"filename:{file.id}"
 
 
+def may_change_hands(thing: Thing) -> bool:
+    """Whether another team can come to own it: names of files can mean other files later."""
+    return _is_file_name(_plain(thing))
+
+
 def _is_short_name(plain: Thing) -> bool:
     return _is_file_name(plain) and len(plain.id) <= _LONGEST_HOT_NAME
 

@@ -6,7 +6,6 @@ journey, and so does what comes back as anything but a small, complete 200.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from os import urandom
 from typing import TYPE_CHECKING, Protocol
 
 from gateway.answers import Whole
@@ -18,6 +17,7 @@ from gateway.inbound import Inbound
 from gateway.ledger import Ledger
 from gateway.metrics import Counts
 from gateway.model import Caller, Thing
+from gateway.owners import may_change_hands
 from gateway.problems import Draining, Problem
 from gateway.requests import IDENTITY
 from gateway.rules import caching, headers, tracing
@@ -52,6 +52,7 @@ class Course:
     caller: Caller
     team: TeamRules
     things: list[Thing]
+    disputable: list[Thing]  # those of them whose owner can change
     endpoint: str
     path: str
     kind: str
@@ -74,18 +75,21 @@ class Recipient(Protocol):
 class Passage(Sending):
     """One read on its way. ``cancel`` when its caller has left, or must be answered at once."""
 
-    __slots__ = ("_ended", "_origins", "_recipient", "course", "exchange")
+    __slots__ = ("_ended", "_origins", "_recipient", "_span_id", "course", "exchange")
 
     def __init__(
         self,
         course: Course,
         exchange: Exchange,
+        span_id: bytes,
         recipient: Recipient,
+        *,
         origins: Origins,
         ended: "Callable[[Passage, bool], None]",
     ) -> None:
         self.course = course
         self.exchange = exchange
+        self._span_id = span_id  # of the call to OL Connect
         self._recipient = recipient
         self._origins = origins
         self._ended = ended
@@ -99,7 +103,7 @@ class Passage(Sending):
         return b"%bX-Request-Id: %b\r\ntraceparent: %b\r\n%b: %b\r\n\r\n" % (
             self.course.request,
             exchange.request_id.encode(),
-            tracing.child(exchange.traceparent, urandom(8)).encode(),
+            tracing.child(exchange.traceparent, self._span_id).encode(),
             proof[0].encode(),
             proof[1].encode(),
         )
@@ -193,6 +197,7 @@ class Passing:
         if not _is_plain(request, exchange, answer):
             return
         team: TeamRules = admission.teams[0]
+        things = list(admission.named)
         if team.settings.limits.requests_per_second is not None:
             return  # the team's rate is counted, and told, request by request
         is_facet = reading.recognition.match().endpoint.facet is not None
@@ -201,7 +206,8 @@ class Passing:
             reading.shown.token,
             admission.caller,
             team,
-            list(admission.named),
+            things,
+            [thing for thing in things if may_change_hands(thing)] if team.owns else [],
             exchange.endpoint,
             reading.path,
             _FACET if is_facet else _PLAIN,
@@ -223,12 +229,9 @@ class Passing:
             return False
         if course.regime.authenticator.recall(course.token) is not course.caller:
             return False
-        team = course.team
-        if team.owns:
-            for thing in course.things:
-                if self._ledger.recall(thing) != team.name:
-                    return False
-        return True
+        return not course.disputable or all(
+            self._ledger.recall(thing) == course.team.name for thing in course.disputable
+        )
 
     def send(self, passage: Passage) -> bool:
         """False, and nothing has happened, where something would have to be waited for."""

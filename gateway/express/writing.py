@@ -1,6 +1,7 @@
 """Answers as bytes, the same ones that aiohttp would send."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from http import HTTPStatus
 
 from aiohttp.helpers import rfc822_formatted_time
@@ -35,8 +36,13 @@ def section(lines: Iterable[tuple[str, str]]) -> bytes:
 
 def end(*, is_last: bool) -> bytes:
     """The last lines of an answer's head."""
-    closing = "Connection: close\r\n" if is_last else ""
-    return f"Date: {rfc822_formatted_time()}\r\n{closing}\r\n".encode()
+    return _ends(rfc822_formatted_time())[is_last]
+
+
+@lru_cache(1)
+def _ends(date: str) -> tuple[bytes, bytes]:
+    last = f"Date: {date}\r\nConnection: close\r\n\r\n"
+    return f"Date: {date}\r\n\r\n".encode(), last.encode()
 
 
 def whole(

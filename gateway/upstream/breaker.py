@@ -84,7 +84,7 @@ class Breaker:
     def succeeded(self, permit: int) -> None:
         if permit != self._permit:
             return
-        if self.is_closed:
+        if permit % 2 == 0:
             self._in_a_row = 0
             self._recent.append((self._now(), False))
             return

@@ -74,7 +74,7 @@ class Line(ResponseHandler):
                 read_timeout=self._seconds,
                 **self._limits,
             )
-        self.start_timeout()
+        self._reschedule_timeout()
 
     def send(self, data: bytes, receiver: "Receiver") -> None:
         """Ask, and tell ``receiver`` once what comes, rather than whoever reads."""
@@ -256,7 +256,7 @@ class Lines:
         return LineReply(self, line, message, content)
 
     def take_back(self, line: Line) -> None:
-        if line.should_close or not line.is_connected():
+        if line.should_close:
             line.close()
             return
         line.idle_since = monotonic()
