@@ -5,6 +5,7 @@ import hashlib
 import resource
 import tracemalloc
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 
@@ -94,12 +95,14 @@ async def test_a_head_that_dawdles_is_cut(monkeypatch: pytest.MonkeyPatch) -> No
     """Pitfall P26, slowloris: the time for a head is bounded whether bytes come or not."""
     monkeypatch.setattr("gateway.server._KEEPALIVE_SECONDS", 0.2)
     async with Stage() as stage, dial(stage.gateway.public.port) as wire:
-        for letter in b"GET /rest/serverengine/entity/version HTTP/1.1\r\nAccept: text/plain":
-            await wire.send(bytes([letter]))
-            await asyncio.sleep(0.01)
-            if wire.reader.at_eof():
-                break
-        assert wire.reader.at_eof()
+        # Its end may be met while reading or, at a busy moment, while writing.
+        with suppress(ConnectionError):
+            for letter in b"GET /rest/serverengine/entity/version HTTP/1.1\r\nAccept: text/plain":
+                await wire.send(bytes([letter]))
+                await asyncio.sleep(0.01)
+                if wire.reader.at_eof():
+                    break
+            assert wire.reader.at_eof()
 
 
 async def test_an_idle_connection_is_closed_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
