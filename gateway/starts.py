@@ -122,7 +122,7 @@ class Starts:
             work = self._tasks.start(self._perform_within(limits, start, attempt), name="start")
             return await asyncio.shield(work)
         finally:
-            if work is None or work.done():
+            if work is None:
                 start.close()
             else:
                 work.add_done_callback(start.close)

@@ -84,7 +84,7 @@ class Breaker:
     def succeeded(self, permit: int) -> None:
         if permit != self._permit:
             return
-        if permit % 2 == 0:
+        if self.is_closed:
             self._in_a_row = 0
             self._recent.append((self._now(), False))
             return

@@ -3,7 +3,7 @@
 For small, complete answers only. Whatever else comes, the caller of this asks in the ordinary way.
 """
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from time import perf_counter
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ class Way(NamedTuple):
     lines: Lines
 
 
-class Sending:
+class Sending(ABC):
     """One read: what it says, and what becomes of the answer, is for a subclass to know.
 
     From a ``begin`` that succeeds until ``told`` is called, or it is cancelled, it holds a slot of
