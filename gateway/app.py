@@ -22,6 +22,7 @@ from gateway.connections import Connections
 from gateway.exchange import Exchange
 from gateway.express.passing import Passing
 from gateway.express.rote import Rote
+from gateway.express.shortcuts import Shortcuts
 from gateway.families import Registry
 from gateway.front import Front, Regime
 from gateway.listener import Listener
@@ -158,8 +159,7 @@ class Gateway:
             proxies=settings.listen.trusted_proxies,
             audit=journal,
             tracing=self._ground.tracing,
-            rote=Rote(self.front, self._parts.cache) if settings.listen.express else None,
-            passing=self._passing() if settings.listen.express else None,
+            shortcuts=self._shortcuts() if settings.listen.express else None,
         )
         self.public = await listener.listen(
             observer.handle,
@@ -188,9 +188,18 @@ class Gateway:
         )
         self._ground.stack.push_async_callback(self.admin.stop)
 
-    def _passing(self) -> Passing:
-        parts, authority = self._parts, urlsplit(self.settings.upstream.url).netloc
-        return Passing(self.front, parts.ledger, parts.connect, parts.origins, authority)
+    def _shortcuts(self) -> Shortcuts:
+        front, parts = self.front, self._parts
+        authority = urlsplit(self.settings.upstream.url).netloc
+        passing = Passing(
+            front=front,
+            ledger=parts.ledger,
+            connect=parts.connect,
+            cache=parts.cache,
+            origins=parts.origins,
+            authority=authority,
+        )
+        return Shortcuts(front, Rote(front, parts.cache), passing)
 
     def reload(self, settings: Settings) -> None:
         """Take over what may change while running; what has not changed keeps its state.

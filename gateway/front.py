@@ -17,7 +17,7 @@ from gateway.exchange import UNMATCHED, Exchange
 from gateway.inbound import Inbound
 from gateway.limits import Limiter
 from gateway.model import Caller, Thing
-from gateway.problems import MalformedRequest, Problem, TokenMissing
+from gateway.problems import MalformedRequest, NoTeam, Problem, TokenMissing
 from gateway.rules import headers, ids, paths, policy
 from gateway.rules.credentials import Basic, Bearer, presented
 from gateway.rules.policy import Rulebook, TeamRules
@@ -52,7 +52,9 @@ class Admission:
 
     regime: Regime
     caller: Caller
-    teams: Sequence[TeamRules]
+    wanted_team: str | None
+    membership: Sequence[TeamRules]  # those the caller may speak for
+    teams: Sequence[TeamRules]  # those of them who may make the request
     named: Sequence[Thing]
 
 
@@ -149,6 +151,16 @@ class Front:
             await self._authorise(passage, caller)
         return passage
 
+    def admits_as_well(self, caller: Caller, admission: Admission) -> bool:
+        """Whether another caller who asks for the same is admitted in the same way."""
+        if admission.regime is not self.regime:
+            return False
+        try:
+            membership = self.regime.rulebook.teams_of(caller, admission.wanted_team)
+        except NoTeam:
+            return False
+        return membership == admission.membership
+
     def _read(self, request: Inbound, exchange: Exchange) -> Reading:
         path, raw_query = self._form(request, exchange)
         recognition = self._routes.recognise(request.method, path)
@@ -207,10 +219,11 @@ def _admission(passage: Passage, caller: Caller) -> Admission:
     named = ids.of_path(passage.parameters)
     named += ids.of_query(passage.endpoint, passage.raw_query)
     passage.exchange.things = list(named)
-    teams = passage.regime.rulebook.teams_of(caller, passage.header("OL-Team"))
-    passage.exchange.team = teams[0].name
-    admitted = policy.admitted(teams, passage.endpoint, passage.parameters, named)
-    return Admission(passage.regime, caller, admitted, named)
+    wanted_team = passage.header("OL-Team")
+    membership = passage.regime.rulebook.teams_of(caller, wanted_team)
+    passage.exchange.team = membership[0].name
+    teams = policy.admitted(membership, passage.endpoint, passage.parameters, named)
+    return Admission(passage.regime, caller, wanted_team, membership, teams, named)
 
 
 def _is_for_all(label: str, path: str) -> bool:

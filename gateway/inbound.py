@@ -54,6 +54,17 @@ class Memo:
     admission: Any = None
     lesson: Any = None
     course: Any = None
+    kin: "Kin | None" = None
+
+
+@dataclass(slots=True)
+class Kin:
+    """What heads have in common that differ in their tokens only.
+
+    ``example`` is the memo of one of them: the newest that was learned from, else the first.
+    """
+
+    example: Memo | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ from gateway import answers, rendering
 from gateway.budget import Budget
 from gateway.exchange import Exchange
 from gateway.express.heads import Head
-from gateway.express.passing import Course, Passage, Passing, Recipient
-from gateway.express.rote import Rote
+from gateway.express.passing import Course, Passage, Recipient
+from gateway.express.shortcuts import Shortcuts
 from gateway.inbound import Inbound
 from gateway.metrics import Counts, Metrics
 from gateway.problems import Draining, InternalError, MalformedRequest, Problem
@@ -67,8 +67,7 @@ class Observer:
         proxies: Networks = (),
         audit: Callable[[Exchange], None] = lambda exchange: None,
         tracing: "Tracing | None" = None,
-        rote: Rote | None = None,
-        passing: Passing | None = None,
+        shortcuts: Shortcuts | None = None,
     ) -> None:
         self._handler = handler
         self._metrics = metrics
@@ -78,8 +77,7 @@ class Observer:
         self._origins = origins
         self._public_url = public_url
         self._tracing = tracing
-        self._rote = rote if tracing is None else None  # a span is begun by the journey
-        self._passing = passing if tracing is None else None
+        self._shortcuts = shortcuts if tracing is None else None  # the journey begins a span
         self._budget = Budget()
         self._under_way: dict[Exchange, Inbound | Passage] = {}
 
@@ -96,8 +94,8 @@ class Observer:
         self._metrics.in_flight.inc()
         try:
             answer = await self._answer(request, exchange)
-            if comes_again:
-                self._learn(request, exchange, answer)
+            if comes_again and self._shortcuts is not None:
+                self._shortcuts.learn(request, exchange, answer)
             return answer
         finally:
             del self._under_way[exchange]
@@ -105,18 +103,17 @@ class Observer:
             exchange.let_go()
             self._record(exchange)
 
-    def _learn(self, request: Inbound, exchange: Exchange, answer: answers.Answer) -> None:
-        if self._rote is not None:
-            self._rote.learn(request, exchange, answer)
-        if self._passing is not None:
-            self._passing.learn(request, exchange, answer)
+    def introduce(self, head: Head) -> None:
+        """Of a head that comes for the first time, learn from those like it."""
+        if self._shortcuts is not None:
+            self._shortcuts.introduce(head)
 
     def repeat(self, head: Head, client: str | None) -> bytes | None:
         """The answer to what was answered before and has not changed; None says nothing."""
         lesson = head.memo.lesson
-        if lesson is None or self._rote is None:
+        if lesson is None or self._shortcuts is None:
             return None
-        repeated = self._rote.repeat(lesson, self._client(client, head.memo.naming))
+        repeated = self._shortcuts.rote.repeat(lesson, self._client(client, head.memo.naming))
         if repeated is None:
             return None
         said, exchange = repeated
@@ -127,8 +124,9 @@ class Observer:
     def pass_on(self, head: Head, client: str | None, recipient: Recipient) -> Passage | None:
         """Pass a read on as before, if nothing has changed; None says nothing."""
         course: Course = head.memo.course
-        if self._passing is None or not self._passing.holds(course):
+        if self._shortcuts is None or not self._shortcuts.passing.holds(course):
             return None
+        passing = self._shortcuts.passing
         naming: Naming = head.memo.naming
         random = urandom(_IDS_BYTES)
         traceparent = tracing.new(random[:_TRACE_BYTES])
@@ -151,10 +149,10 @@ class Observer:
             exchange,
             random[_TRACE_BYTES:],
             recipient,
-            origins=self._passing.origins,
+            origins=passing.origins,
             ended=self._passed,
         )
-        if not self._passing.send(passage):
+        if not passing.send(passage):
             return None
         self._under_way[exchange] = passage
         self._metrics.in_flight.inc()
@@ -164,7 +162,8 @@ class Observer:
         course, exchange = passage.course, passage.exchange
         del self._under_way[exchange]
         self._metrics.in_flight.dec()
-        if is_answered:
+        if is_answered and self._shortcuts is not None:
+            self._shortcuts.passing.ended(course)
             if course.counts is None and exchange.status == 200:
                 course.counts = self._metrics.counts_of(exchange)
             self._record(exchange, course.counts)

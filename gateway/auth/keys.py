@@ -132,8 +132,7 @@ class IssuerKeys:
         """
         if not self.usable:
             await self._load_now()
-        self.refresh_due()
-        found = fitting(self._keys, kid, algorithm)
+        found = self.at_hand(kid, algorithm)
         if not found and await self.reread():
             found = fitting(self._keys, kid, algorithm)
         if found:
@@ -141,6 +140,13 @@ class IssuerKeys:
         if kid is not None and any(key.kid == kid for key in self._keys):
             raise TokenAlgorithm("The token's key is not one for the token's algorithm.")
         raise TokenKeyUnknown
+
+    def at_hand(self, kid: str | None, algorithm: str) -> tuple[VerificationKey, ...]:
+        """The keys to try, as far as nothing has to be waited for; never raises."""
+        if not self.usable:
+            return ()
+        self.refresh_due()
+        return fitting(self._keys, kid, algorithm)
 
     def refresh_due(self) -> None:
         """Reads the set again in the background, if it is time to; never waits, never raises.

@@ -187,10 +187,14 @@ class PropertyCache:
 
     async def _past(self, fetch: Fetch) -> Recalled:
         """Where nothing is cached: nobody waits for what another one reads."""
-        self._observe("bypass")
+        self.bypassed()
         fetched = await fetch()
         tag = caching.etag(fetched.body) if fetched.status == 200 else None
         return Recalled(fetched, "bypass", 0.0, 0.0, tag)
+
+    def bypassed(self) -> None:
+        """Count a read of what is not cached."""
+        self._observe("bypass")
 
     async def _landed(
         self, task: asyncio.Task[Filled], how: Outcome, *, stale_key: CacheKey | None

@@ -12,16 +12,19 @@ from aiohttp import HttpVersion11, hdrs
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http import HttpRequestParser, RawRequestMessage
 from aiohttp.http_exceptions import HttpProcessingError
+from cachetools import LRUCache
 
-from gateway.inbound import Memo, ParserLimits
+from gateway.inbound import Kin, Memo, ParserLimits
 
 LARGEST_HEAD_BYTES = 16 * 1024
 LARGEST_BODY_BYTES = 64 * 1024
 _KNOWN_BYTES = 16 * 1024 * 1024
 # Besides its bytes: the parsed message with its fields, and what is kept with it at the most.
 _OVERHEAD_BYTES = 12 * 1024
+_KIN_KNOWN = 256
 _END = b"\r\n\r\n"
 _LENGTH = re.compile(r"[0-9]{1,6}")
+_BEARER = "Bearer "
 # An upgrade, or a body that waits to be asked for, is not plain.
 _UNUSUAL = (hdrs.UPGRADE, hdrs.EXPECT, hdrs.TRANSFER_ENCODING)
 
@@ -52,6 +55,7 @@ class Heads:
         self._parser = self._new_parser()
         self._known: dict[bytes, Head] = {}
         self._known_bytes = 0
+        self._kin: LRUCache[tuple[bytes, ...], Kin] = LRUCache(_KIN_KNOWN)
 
     def read(self, data: bytes) -> tuple[Head, bytes] | None:
         """The one plain request that ``data`` is, with its body; None if it is anything else."""
@@ -75,9 +79,23 @@ class Heads:
         length = _length(message)
         if length is None or not self._fits(message.method, message.path):
             return None
-        head = Head(message, length, Memo())
+        head = Head(message, length, Memo(kin=self._kin_of(message, text)))
         self._remember(text, head)
         return head
+
+    def _kin_of(self, message: RawRequestMessage, text: bytes) -> Kin | None:
+        """None for a head with no bearer token in ``Authorization``, or in other places, too."""
+        shown = message.headers.getall(hdrs.AUTHORIZATION, ())
+        if len(shown) != 1 or not shown[0].startswith(_BEARER):
+            return None
+        token = shown[0].removeprefix(_BEARER).encode("utf-8", "surrogateescape")
+        common = tuple(text.split(token)) if token else ()
+        if len(common) != 2:
+            return None
+        kin = self._kin.get(common)
+        if kin is None:
+            kin = self._kin[common] = Kin()
+        return kin
 
     def _message(self, text: bytes) -> RawRequestMessage | None:
         try:

@@ -30,6 +30,9 @@ class Answerer(Protocol):
 
     def answer(self, request: PlainRequest) -> Coroutine[Any, Any, Answer]: ...
 
+    def introduce(self, head: Head) -> None:
+        """A head comes for the first time."""
+
     def repeat(self, head: Head, client: str | None) -> bytes | None:
         """The answer if it is known by rote."""
 
@@ -90,6 +93,8 @@ class Lane:
 
     def _take(self, head: Head, body: bytes) -> None:
         connection = self._connection
+        if head.memo.naming is None:
+            self._answerer.introduce(head)
         if head.memo.course is not None:
             self._errand = self._answerer.pass_on(head, connection.remote, self)
             if self._errand is None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from gateway.answers import Whole
+from gateway.cache import PropertyCache
 from gateway.connect import Connect
 from gateway.exchange import Exchange
 from gateway.express import writing
@@ -59,6 +60,23 @@ class Course:
     request: bytes
     own: bytes
     counts: Counts | None = None
+
+    def of(self, caller: Caller, token: str) -> "Course":
+        """The same read by another caller, for whom the same teams speak."""
+        return Course(
+            self.regime,
+            token,
+            caller,
+            self.team,
+            self.things,
+            self.disputable,
+            self.endpoint,
+            self.path,
+            self.kind,
+            self.request,
+            self.own,
+            self.counts,
+        )
 
 
 class Recipient(Protocol):
@@ -173,15 +191,18 @@ class Passing:
 
     def __init__(
         self,
+        *,
         front: "Front",
         ledger: Ledger,
         connect: Connect,
+        cache: PropertyCache,
         origins: Origins,
         authority: str,
     ) -> None:
         self._front = front
         self._ledger = ledger
         self._connect = connect
+        self._cache = cache
         self._authority = authority
         self.origins = origins
 
@@ -232,6 +253,11 @@ class Passing:
         return not course.disputable or all(
             self._ledger.recall(thing) == course.team.name for thing in course.disputable
         )
+
+    def ended(self, course: Course) -> None:
+        """Count what a journey would have counted on its way."""
+        if course.kind is _FACET:
+            self._cache.bypassed()
 
     def send(self, passage: Passage) -> bool:
         """False, and nothing has happened, where something would have to be waited for."""

@@ -5,7 +5,7 @@ decided by. Whatever cannot be told to be unchanged, without waiting, takes the 
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import urandom
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from gateway.exchange import Exchange, Hit
 from gateway.express import writing
 from gateway.inbound import Inbound
 from gateway.metrics import Counts
+from gateway.model import Caller
 from gateway.problems import Problem, TokenMissing, TokenSignature
 from gateway.rules import tracing
 from gateway.rules.credentials import Basic
@@ -48,6 +49,11 @@ class Lesson:
     exchange: Exchange
     template: bytes
     counts: Counts | None = None
+
+    def of(self, caller: Caller, token: str) -> "Lesson":
+        """The same answer to another caller, for whom the same teams speak."""
+        exchange = replace(self.exchange, caller=caller)
+        return Lesson(self.regime, token, exchange, self.template, self.counts)
 
 
 class Rote:

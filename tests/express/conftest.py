@@ -15,6 +15,7 @@ from tests.support.peer import Asked, Peer, open_peer
 from tests.support.stage import CONFIG, Stage
 
 NOW = 1_790_000_000.0
+_TIMES = {"duration_seconds", "upstream_seconds", "client", "request_id", "traceparent"}
 _BIG = bytes(range(256)) * 1024
 _OPERATION = "operationId: op-1\r\n" + "".join(
     f"Link: <http://OLSERVER:9340/rest/serverengine/workflow/jobcreation/{method}/op-1>; "
@@ -80,6 +81,24 @@ class Side:
         data = re.sub(rb"(?m)^Date: [^\r]*", b"Date: now", data)
         data = re.sub(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-0[0-9]", b"trace", data)
         return re.sub(rb"\b[0-9a-f]{32}\b", b"id", data)
+
+    def asked(self) -> list[tuple[bytes, bytes]]:
+        """Head and body of each request that came to the peer."""
+        return [(self.plain(asked.head), asked.body) for asked in self.peer.asked]
+
+    def counted(self) -> dict[tuple[str, ...], float]:
+        """All of the gateway's metrics but times."""
+        counted = {}
+        for family in self.stage.gateway.metrics.registry.collect():
+            for sample in family.samples:
+                is_time = sample.name.endswith(("_created", "_sum", "_bucket"))
+                if not is_time and "seconds" not in sample.name:
+                    counted[sample.name, *map(str, sample.labels.items())] = sample.value
+        return counted
+
+    def logged(self) -> list[dict[str, Any]]:
+        """A line for each request, without what differs from one to the next."""
+        return [{key: line[key] for key in line.keys() - _TIMES} for line in self.log]
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ _LAST = (
     f"GET {REST}/authentication/version HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
 )
 _RESET = b"(reset)"
-_TIMES = {"duration_seconds", "upstream_seconds", "client", "request_id", "traceparent"}
 
 
 async def _answers(side: Side, pieces: Pieces, group: str) -> bytes:
@@ -42,26 +41,6 @@ async def _answers(side: Side, pieces: Pieces, group: str) -> bytes:
     return side.plain(read)
 
 
-def _asked(side: Side) -> list[tuple[bytes, bytes]]:
-    return [(side.plain(asked.head), asked.body) for asked in side.peer.asked]
-
-
-def _counted(side: Side) -> dict[tuple[str, ...], float]:
-    counted = {}
-    for family in side.stage.gateway.metrics.registry.collect():
-        for sample in family.samples:
-            timed = (
-                sample.name.endswith(("_created", "_sum", "_bucket")) or "seconds" in sample.name
-            )
-            if not timed:
-                counted[sample.name, *map(str, sample.labels.items())] = sample.value
-    return counted
-
-
-def _logged(side: Side) -> list[dict[str, Any]]:
-    return [{key: line[key] for key in line.keys() - _TIMES} for line in side.log]
-
-
 async def _owned(side: Side) -> Any:
     ledger = side.stage.gateway.ledger
     return [await ledger.operations(team, limit=100) for team in ("billing", "operators")]
@@ -73,12 +52,12 @@ async def _compare(sides: tuple[Side, Side], corpus: list[Pieces], group: str) -
         # What a reset leaves of an answer that was sent before it is the system's to decide.
         if not (express.endswith(_RESET) or ordinary.endswith(_RESET)):
             assert express == ordinary, pieces
-        assert _asked(sides[0]) == _asked(sides[1]), pieces
-        assert _logged(sides[0]) == _logged(sides[1]), pieces
+        assert sides[0].asked() == sides[1].asked(), pieces
+        assert sides[0].logged() == sides[1].logged(), pieces
         for side in sides:
             side.peer.asked.clear()
             side.log.clear()
-    assert _counted(sides[0]) == _counted(sides[1])
+    assert sides[0].counted() == sides[1].counted()
     assert await _owned(sides[0]) == await _owned(sides[1])
 
 
