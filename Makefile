@@ -9,6 +9,9 @@ TOOLS  := $(VENV)/tools
 RUNS   ?= 20000
 PARSERS ?= token path link credentials values bodies prefer traceparent forwarded caching keys config
 
+# Tests start some hundred processes, each of which would compile all anew where this is set.
+test slow deploy-check bench: export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: help demo test lint format types slow bench deploy-check lock fuzz audit sbom clean
 
 help:  ## what can be made
