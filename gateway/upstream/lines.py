@@ -29,6 +29,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 # A crowd leaves many connections behind; these few are kept for the next request, the rest go soon.
 _KEPT_LINES = 8
 _SURPLUS_SECONDS = 1.0
+_LARGE_BYTES = 1024 * 1024
 # What aiohttp's session sends no length with, if there is no body.
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
@@ -62,6 +63,8 @@ class Line(ResponseHandler):
         self._deadline: float | None = None
         self._seconds = read_timeout
         self._with_body: bool | None = None
+        self._left = 0  # bytes to come of a body that the parser does not see
+        self._large: StreamReader | None = None
 
     def expect(self, *, with_body: bool) -> None:
         """Get ready for one answer."""
@@ -84,6 +87,30 @@ class Line(ResponseHandler):
         self._has_begun = False
         self.transport.write(data)
 
+    def bypass_parser(self, message: RawResponseMessage, content: StreamReader) -> None:
+        """Take the rest of a large body as it comes: the parser would copy each piece of it.
+
+        The parser never learns of its end, so this is the connection's last answer.
+        """
+        length = message.headers.get("Content-Length")
+        if length is None or not length.isdigit() or message.chunked or content.is_eof():
+            return
+        left = int(length) - content.total_bytes
+        if left >= _LARGE_BYTES:
+            self._left, self._large = left, content
+            self.force_close()
+
+    def _take(self, data: bytes, content: StreamReader) -> None:
+        self._reschedule_timeout()
+        if len(data) > self._left:
+            data = data[: self._left]
+        self._left -= len(data)
+        content.feed_data(data)
+        if not self._left:
+            # Neither what else comes nor how the connection ends concerns the body any more.
+            self._large = self._payload = self._parser = None
+            content.feed_eof()
+
     def resume_reading(self, resume_parser: bool = True) -> None:
         # aiohttp runs its parser on nothing for each body that was read, paused or not.
         if self._reading_paused:
@@ -93,6 +120,8 @@ class Line(ResponseHandler):
         if self.is_idle:
             # Whatever it says to nobody, the next request must not take for its answer.
             self.close()
+        elif self._large is not None:
+            self._take(data, self._large)
         elif self.receiver is None:
             super().data_received(data)
         elif self._has_begun:
@@ -250,6 +279,7 @@ class Lines:
             message, content = await line.read()
             while 100 <= message.code < 200 and message.code != 101:
                 message, content = await line.read()
+            line.bypass_parser(message, content)
         except BaseException:
             line.close()
             raise

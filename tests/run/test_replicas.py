@@ -99,11 +99,11 @@ async def _under_trouble(world: Any, urls: list[str], actions: int) -> Load:
     return load
 
 
-def _judge(load: Load) -> None:
+def _judge(load: Load, least_hits: float) -> None:
     """Nothing wrong was read, and what could have gone wrong did happen."""
     assert load.objections == []
     reads = sum(count for name, count in load.tally.items() if name.startswith("read "))
-    assert load.tally["read hit"] > reads / 5, load.tally
+    assert load.tally["read hit"] > least_hits * reads, load.tally
     assert load.tally["of a batch: read"] > reads
     assert load.tally["write answered"] > reads / 10, load.tally
 
@@ -112,7 +112,8 @@ async def test_nobody_reads_what_is_older_than_an_answered_write(
     world: Any, own_redis_server: RedisServer
 ) -> None:
     async with _light_fleet(world, own_redis_server.url) as urls:
-        _judge(await _under_trouble(world, urls, 1_500))
+        # Few, and none of them while Redis is too busy to answer.
+        _judge(await _under_trouble(world, urls, 1_500), least_hits=0.0)
 
 
 @pytest.mark.slow
@@ -120,7 +121,7 @@ async def test_nobody_reads_what_is_older_than_an_answered_write(
 async def test_nobody_does_for_long(world: Any, own_redis_server: RedisServer) -> None:
     gateways = await _fleet(world, own_redis_server.url)
     load = await _under_trouble(world, [gateway.url for gateway in gateways], ACTIONS)
-    _judge(load)
+    _judge(load, least_hits=0.2)
     assert load.tally["write of unknown fate"] > 10, load.tally
 
 
@@ -161,7 +162,7 @@ async def test_losses_under_load_bring_no_wrong_answer_and_pass(
         await _recovered(load, "Redis")
         load.stop()
     print(dict(load.tally))
-    _judge(load)
+    _judge(load, least_hits=0.2)
     assert load.errors
 
 
