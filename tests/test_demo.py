@@ -3,7 +3,6 @@
 import asyncio
 import json
 import shutil
-import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,12 +11,7 @@ import pytest
 from gateway import demo
 from gateway.demo import Demo
 from gateway.greeting import Places, greeting
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.support.ports import free_port
 
 
 def _greeting(running: Demo, *, powershell: bool = False) -> str:
@@ -37,7 +31,7 @@ async def _run(script: str, folder: Path) -> str:
 
 @pytest.mark.skipif(not shutil.which("curl") or not shutil.which("sh"), reason="needs sh and curl")
 async def test_the_printed_commands_work(tmp_path: Path) -> None:
-    async with demo.running(_free_port(), _free_port()) as running:
+    async with demo.running(free_port(), free_port()) as running:
         running.simulator.options = replace(running.simulator.options, operation_seconds=0.1)
         blocks = _greeting(running).split("\n\n")
         tokens, *commands = (block for block in blocks if block.startswith(("export", "curl")))
@@ -51,7 +45,7 @@ async def test_the_printed_commands_work(tmp_path: Path) -> None:
 
 
 async def test_windows_is_told_what_its_own_shell_can_do() -> None:
-    async with demo.running(_free_port(), _free_port()) as running:
+    async with demo.running(free_port(), free_port()) as running:
         said = _greeting(running, powershell=True)
     assert "$BILLING = 'ey" in said
     assert said.count("Invoke-") == 4

@@ -1,7 +1,6 @@
 """The demo page as it is served: by ``olgw demo`` only, and its tokens to this machine only."""
 
 import re
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,23 +9,18 @@ import pytest
 from yarl import URL
 
 from gateway import demo, simulator
+from tests.support.ports import free_port
 from tests.support.stage import Stage
 
 FOLDER = Path(simulator.__file__).parent / "page"
 ASSETS = sorted(path.name for path in FOLDER.iterdir())
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    port = _free_port()
+    port = free_port()
     async with (
-        demo.running(port, _free_port()),
+        demo.running(port, free_port()),
         aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,
     ):
         yield session

@@ -20,6 +20,7 @@ from gateway.problems import Problem
 from gateway.settings import Issuer
 from gateway.simulator.issuer import Client, DemoIssuer, SigningKey, new_key
 from gateway.tasks import TaskSet
+from tests.support.ports import free_port
 
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
 
@@ -133,7 +134,7 @@ async def issuer(clock: Clock, signing_keys: list[SigningKey]) -> AsyncIterator[
     clients = {"portal": Client("s3cret", {"groups": ["ol-billing"]})}
     demo = DemoIssuer(clients, algorithms=(), now=clock)
     demo.keys = list(signing_keys)
-    await demo.start()
+    await demo.start(port=free_port())
     yield demo
     await demo.stop()
 

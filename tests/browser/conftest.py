@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ import pytest_asyncio
 
 from gateway import demo
 from gateway.demo import Demo
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
@@ -91,12 +91,6 @@ class Screen:
     requests: list[Any]  # that the page made
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> "AsyncIterator[Browser]":
     playwright = pytest.importorskip(
@@ -117,7 +111,7 @@ Open = Callable[..., Any]
 @pytest_asyncio.fixture(loop_scope="session")
 async def opened(browser: "Browser") -> AsyncIterator[Open]:
     """A function that opens the demo page; its arguments are those of a browser context."""
-    async with demo.running(_free_port(), _free_port()) as running:
+    async with demo.running(free_port(), free_port()) as running:
         simulator = running.simulator
         simulator.options = replace(simulator.options, operation_seconds=OPERATION_SECONDS)
         line = Line(running.gateway.public.port)

@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +10,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
+from tests.support.ports import free_port
 from tests.support.stage import REST, Stage
 
 MAIN = """
@@ -28,12 +28,6 @@ http {{
 }}
 """
 PATIENCE_SECONDS = 30.0
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def _configure(deploy: Path, folder: Path, port: int, gateway_port: int) -> Path:
@@ -67,7 +61,7 @@ async def front(
     stage: Stage, program: Callable[[str], str], deploy: Path, tmp_path: Path
 ) -> AsyncIterator[str]:
     """The address of nginx, through which the stage's gateway is reached."""
-    port = _free_port()
+    port = free_port()
     main = _configure(deploy, tmp_path, port, stage.gateway.public.port)
     process = await asyncio.create_subprocess_exec(
         program("nginx"), "-c", str(main), "-p", str(tmp_path), "-e", str(tmp_path / "error.log")

@@ -1,7 +1,6 @@
 """A real Prometheus scrapes a real gateway and answers every query of the dashboard."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import aiohttp
 import pytest
 
 from gateway.simulator.options import changed
+from tests.support.ports import free_port
 from tests.support.stage import Stage
 
 CONFIG = """
@@ -49,12 +49,6 @@ class Prometheus:
         return float(result[0]["value"][1]) if result else 0.0
 
 
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
 async def _until(holds: Callable[[], Any]) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not await holds():  # noqa: ASYNC110 - another program, which sets no event of ours
@@ -67,7 +61,7 @@ async def prometheus_beside(
 ) -> AsyncIterator[Prometheus]:
     config = folder / "prometheus.yaml"
     config.write_text(CONFIG.format(alerts=alerts, port=stage.gateway.admin.port))
-    address = f"127.0.0.1:{_free_port()}"
+    address = f"127.0.0.1:{free_port()}"
     process = await asyncio.create_subprocess_exec(
         program,
         f"--config.file={config}",

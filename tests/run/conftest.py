@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
@@ -18,6 +17,7 @@ import pytest
 from gateway.simulator.issuer import DemoIssuer
 from gateway.simulator.options import Options, User
 from gateway.simulator.server import Simulator
+from tests.support.ports import free_port
 from tests.support.redis_server import RedisServer
 from tests.support.stage import signing_keys
 
@@ -157,11 +157,11 @@ async def _started(*arguments: str) -> asyncio.subprocess.Process:
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     async with AsyncExitStack() as stack:
         simulator = Simulator(Options(users={"svc-print": User("print-pw")}))
-        await simulator.start()
+        await simulator.start(port=free_port())
         stack.push_async_callback(simulator.stop)
         issuer = DemoIssuer(audience="olconnect", algorithms=())
         issuer.keys = list(signing_keys())
-        await issuer.start()
+        await issuer.start(port=free_port())
         stack.push_async_callback(issuer.stop)
         session = await stack.enter_async_context(aiohttp.ClientSession())
         password = tmp_path / "print.password"
@@ -176,13 +176,6 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
                 if gateway.process.returncode is None:
                     gateway.send(signal.SIGKILL)
                     await gateway.process.communicate()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture

@@ -4,11 +4,12 @@ import asyncio
 import socket
 import struct
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from gateway.tasks import TaskSet
+from tests.support.ports import free_port
 
 _PIECE_BYTES = 64 * 1024
 
@@ -37,7 +38,7 @@ class FaultProxy:
     def __init__(self) -> None:
         self.target = 0
         self.fault = NONE
-        self.port = 0
+        self.port = free_port()
         self.accepted = 0
         self.from_server = 0
         self._tasks = TaskSet()
@@ -55,7 +56,6 @@ class FaultProxy:
     async def listen(self) -> None:
         """Again, after ``refuse``."""
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     def refuse(self) -> None:
         """No new connections, and the end of those that are."""
@@ -141,7 +141,8 @@ def _reset(writer: asyncio.StreamWriter) -> None:
     if endpoint is not None:
         # asyncio's wrapper has setsockopt, its type stub does not say so.
         wrapped: Any = endpoint
-        wrapped.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        with suppress(OSError):  # it has ended by itself
+            wrapped.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport: Any = writer.transport
     transport.abort()
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.ports import free_port
+
 PROGRAM = shutil.which("redis-server")
 
 
@@ -18,9 +20,7 @@ class RedisServer:
 
     def __init__(self, directory: Path) -> None:
         assert PROGRAM is not None
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         self._command = [PROGRAM, "--bind", "127.0.0.1", "--port", str(self.port)]
         self._command += ["--save", "", "--appendonly", "no", "--dir", str(directory)]
         self.restart()

@@ -18,6 +18,7 @@ from gateway.simulator.issuer import Client, DemoIssuer, SigningKey, new_key
 from gateway.simulator.options import Options, User
 from gateway.simulator.server import Simulator
 from gateway.wiring import Clock
+from tests.support.ports import free_port
 
 REST = "/rest/serverengine"
 
@@ -94,12 +95,12 @@ class Stage:
     async def __aenter__(self) -> Self:
         self._stack = AsyncExitStack()
         self.simulator = Simulator(self.options)
-        await self.simulator.start()
+        await self.simulator.start(port=free_port())
         self._stack.push_async_callback(self.simulator.stop)
         clients = {"robot": Client("robot-secret", {"groups": ["ol-billing"]})}
         self.issuer = DemoIssuer(clients, audience="olconnect", algorithms=(), now=self.clock.now)
         self.issuer.keys = list(signing_keys())
-        await self.issuer.start()
+        await self.issuer.start(port=free_port())
         self._stack.push_async_callback(self.issuer.stop)
         await self._open_gateway()
         self.session = await self._stack.enter_async_context(

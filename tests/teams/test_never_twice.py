@@ -18,6 +18,7 @@ from gateway.simulator.issuer import DemoIssuer
 from gateway.simulator.options import Options
 from gateway.simulator.server import Simulator
 from gateway.stores import open_store
+from tests.support.ports import free_port
 from tests.support.stage import CONFIG, REST, USERS
 
 CALLERS = 20
@@ -59,12 +60,12 @@ class Theatre:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["Theatre"]:
-        await self.simulator.start()
+        await self.simulator.start(port=free_port())
         # Nothing may be forgotten that the test will count.
         self.simulator.record.requests = deque()
         self.simulator.record.operations = deque()
-        await self.issuer.start()
-        self.gateway = Killable(self._write_config(port := _free_port()), port)
+        await self.issuer.start(port=free_port())
+        self.gateway = Killable(self._write_config(port := free_port()), port)
         await self.gateway.start()
         token = self.issuer.mint(groups=["ol-billing"], ttl_seconds=3600)
         headers = {"Authorization": f"Bearer {token}"}
@@ -81,7 +82,7 @@ class Theatre:
         text = CONFIG.format(upstream=self.simulator.url, issuer=self.issuer.url)
         for old, new in (
             ('address: "127.0.0.1:0", cors', f'address: "127.0.0.1:{port}", cors'),
-            ('admin: {address: "127.0.0.1:0"}', f'admin: {{address: "127.0.0.1:{_free_port()}"}}'),
+            ('admin: {address: "127.0.0.1:0"}', f'admin: {{address: "127.0.0.1:{free_port()}"}}'),
             ('"memory:"', "sqlite:olgw.db"),
         ):
             assert old in text
@@ -161,14 +162,6 @@ class Theatre:
             if "key=" in entry.raw_path
             and (entry.status == 202 or entry.fault == "drop_after_start")
         )
-
-
-def _free_port() -> int:
-    import socket  # noqa: PLC0415
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def _run(
