@@ -115,6 +115,12 @@ class IssuerKeys:
         return 0.0 if self._reread_at is None else self._reread_at + REREAD_SECONDS
 
     @property
+    def may_change(self) -> bool:
+        """Whether a token that none of the keys has signed would have the set read again, or has
+        others wait that are reading it."""
+        return self._flight.under_way or not self._within(REREAD_SECONDS, self._reread_at)
+
+    @property
     def kept_until(self) -> float:
         """When the set in hand ceases to count, unless it is read again before."""
         return 0.0 if self._loaded_at is None else self._loaded_at + KEPT_SECONDS
@@ -171,9 +177,9 @@ class IssuerKeys:
 
         Whoever comes while a fetch is under way shares it.
         """
+        if not self.may_change:
+            return False
         if not self._flight.under_way:
-            if self._within(REREAD_SECONDS, self._reread_at):
-                return False
             self._reread_at = self._now()
         before = self.generation
         try:

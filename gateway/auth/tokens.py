@@ -159,7 +159,7 @@ class Authenticator:
             jose.check_signed(unverified)
             candidates = verifier.keys.at_hand(unverified.kid, algorithm)
             if not _is_signed(unverified, algorithm, candidates):
-                if candidates and self._now() < verifier.keys.reread_from:
+                if candidates and not verifier.keys.may_change:
                     self._bad_signature(token, verifier)  # not to be checked a second time
                 return None
             caller = self._accept(token, unverified, verifier)

@@ -11,6 +11,7 @@ import stamina
 from gateway.auth.issuers import Surroundings
 from gateway.auth.keys import IssuerKeys, from_file
 from gateway.auth.requests import open_session
+from gateway.model import Caller
 from gateway.problems import IssuerUnavailable
 from gateway.simulator.issuer import Fault, SigningKey, new_key
 
@@ -80,6 +81,31 @@ async def test_another_key_under_the_same_kid(forge: Any, side: Any) -> None:
     await accepted(side, forge.token(payload=forge.claims(jti="new")))
     assert await side.refusal(old) == "token_signature"
     assert forge.issuer.requests["jwks"] == 2
+
+
+async def test_nothing_is_refused_at_once_while_the_keys_are_read_again(
+    forge: Any, side: Any
+) -> None:
+    await accepted(side, forge.token())
+    forge.issuer.keys = [SigningKey(forge.key().kid, "RS256", new_key("RS256").private)]
+    first, second = (forge.token(payload=forge.claims(jti=jti)) for jti in ("1", "2"))
+
+    async def come_second() -> Caller | str:
+        await asyncio.sleep(0)  # until the first waits for the keys
+        assert side.authenticator.identify_at_once(second) is None
+        outcome: Caller | str = await side.outcome(second)
+        return outcome
+
+    outcomes = await asyncio.gather(side.outcome(first), come_second())
+    assert all(isinstance(outcome, Caller) for outcome in outcomes), outcomes
+
+
+async def test_a_bad_signature_costs_no_second_check(forge: Any, side: Any) -> None:
+    stranger = new_key("RS256")
+    assert await side.refusal(forge.token(key=stranger)) == "token_signature"
+    forged = forge.token(payload=forge.claims(jti="1"), key=stranger)
+    assert side.authenticator.identify_at_once(forged) is None
+    assert side.authenticator.refuses(forged)
 
 
 async def test_forged_signatures_cost_one_fetch_in_thirty_seconds(forge: Any, side: Any) -> None:

@@ -163,3 +163,26 @@ async def test_one_issuers_outage_is_its_own(
 def test_two_verifiers_for_one_issuer_are_a_mistake(side: Any) -> None:
     with pytest.raises(ValueError, match="same issuer URL"):
         Authenticator([side.issuer.verifier, side.issuer.verifier], side.surroundings.now)
+
+
+async def test_at_once_means_the_same(forge: Any, side: Any) -> None:
+    """Nothing but a good token is accepted, and only with what is at hand."""
+    at_once = side.authenticator.identify_at_once
+    good = forge.token()
+    assert at_once(good) is None  # the keys are not at hand yet
+    assert (await side.authenticator.identify(good)).subject == "ann"
+    assert at_once(good) is side.authenticator.recall(good)
+    other = forge.token(payload=forge.claims(sub="bob"))
+    assert at_once(other).subject == "bob"
+    assert side.results == [("demo", "success")] * 2
+    for refused in (
+        "",
+        "opaque",
+        forge.token(payload=forge.claims(aud="other")),
+        forge.token(payload=forge.claims(iss="http://other.test")),
+        forge.token(payload=forge.claims(exp=int(forge.clock()) - 60)),
+        forge.token({"alg": "none"}),
+        f"{other.rpartition('.')[0]}.",
+    ):
+        assert at_once(refused) is None
+    assert len(side.results) == 2  # what they are refused for is for ``identify`` to say
