@@ -145,11 +145,11 @@ class Observer:
             things=course.things,
         )
         passage = Passage(
+            passing,
             course,
             exchange,
             random[_TRACE_BYTES:],
             recipient,
-            origins=passing.origins,
             ended=self._passed,
         )
         if not passing.send(passage):
@@ -162,8 +162,7 @@ class Observer:
         course, exchange = passage.course, passage.exchange
         del self._under_way[exchange]
         self._metrics.in_flight.dec()
-        if is_answered and self._shortcuts is not None:
-            self._shortcuts.passing.ended(course)
+        if is_answered:
             if course.counts is None and exchange.status == 200:
                 course.counts = self._metrics.counts_of(exchange)
             self._record(exchange, course.counts)

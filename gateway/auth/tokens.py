@@ -155,8 +155,7 @@ class Authenticator:
         try:
             unverified = jose.parse(token)
             verifier = self._verifier_of(unverified)
-            algorithm = jose.check_header(unverified.header, verifier.algorithms)
-            jose.check_signed(unverified)
+            algorithm = _algorithm_of(unverified, verifier)
             candidates = verifier.keys.at_hand(unverified.kid, algorithm)
             if not _is_signed(unverified, algorithm, candidates):
                 if candidates and not verifier.keys.may_change:
@@ -197,8 +196,7 @@ class Authenticator:
     async def _verify(
         self, token: str, unverified: jose.UnverifiedToken, verifier: IssuerVerifier
     ) -> Caller:
-        algorithm = jose.check_header(unverified.header, verifier.algorithms)
-        jose.check_signed(unverified)
+        algorithm = _algorithm_of(unverified, verifier)
         keys = verifier.keys
         candidates = await keys.keys_for(unverified.kid, algorithm)
         if not _is_signed(unverified, algorithm, candidates):
@@ -257,6 +255,13 @@ class Authenticator:
 
     def _remember(self, token: str, caller: Caller, ends: float, keys: IssuerKeys) -> None:
         self._verified[token] = _Verified(caller, ends, keys, keys.generation, len(token))
+
+
+def _algorithm_of(unverified: jose.UnverifiedToken, verifier: IssuerVerifier) -> str:
+    """By which the token says that it is signed. Raises what its header speaks against."""
+    algorithm = jose.check_header(unverified.header, verifier.algorithms)
+    jose.check_signed(unverified)
+    return algorithm
 
 
 def _is_signed(

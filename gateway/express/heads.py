@@ -25,6 +25,7 @@ _KIN_KNOWN = 256
 _END = b"\r\n\r\n"
 _LENGTH = re.compile(r"[0-9]{1,6}")
 _BEARER = "Bearer "
+_READS = ("GET", "HEAD")
 # An upgrade, or a body that waits to be asked for, is not plain.
 _UNUSUAL = (hdrs.UPGRADE, hdrs.EXPECT, hdrs.TRANSFER_ENCODING)
 
@@ -84,7 +85,9 @@ class Heads:
         return head
 
     def _kin_of(self, message: RawRequestMessage, text: bytes) -> Kin | None:
-        """None for a head with no bearer token in ``Authorization``, or in other places, too."""
+        """None unless it is a read's, with a bearer token in ``Authorization`` and there alone."""
+        if message.method not in _READS:
+            return None  # nothing is learnt from it
         shown = message.headers.getall(hdrs.AUTHORIZATION, ())
         if len(shown) != 1 or not shown[0].startswith(_BEARER):
             return None

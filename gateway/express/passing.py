@@ -25,9 +25,8 @@ from gateway.rules import caching, headers, tracing
 from gateway.rules.credentials import Bearer
 from gateway.rules.links import Origins
 from gateway.rules.policy import TeamRules
-from gateway.upstream.call import Call
+from gateway.upstream.call import Call, written
 from gateway.upstream.heads import AnswerHead
-from gateway.upstream.lines import written
 from gateway.upstream.sending import Sending
 
 if TYPE_CHECKING:
@@ -63,6 +62,7 @@ class Course:
 
     def of(self, caller: Caller, token: str) -> "Course":
         """The same read by another caller, for whom the same teams speak."""
+        # By hand: ``replace`` takes several times as long, and new tokens do this each time.
         return Course(
             self.regime,
             token,
@@ -93,23 +93,23 @@ class Recipient(Protocol):
 class Passage(Sending):
     """One read on its way. ``cancel`` when its caller has left, or must be answered at once."""
 
-    __slots__ = ("_ended", "_origins", "_recipient", "_span_id", "course", "exchange")
+    __slots__ = ("_ended", "_passing", "_recipient", "_span_id", "course", "exchange")
 
     def __init__(
         self,
+        passing: "Passing",
         course: Course,
         exchange: Exchange,
         span_id: bytes,
         recipient: Recipient,
         *,
-        origins: Origins,
         ended: "Callable[[Passage, bool], None]",
     ) -> None:
+        self._passing = passing
         self.course = course
         self.exchange = exchange
         self._span_id = span_id  # of the call to OL Connect
         self._recipient = recipient
-        self._origins = origins
         self._ended = ended
 
     @property
@@ -133,7 +133,7 @@ class Passage(Sending):
                 self._give_up(problem)
             else:
                 self.exchange.left = True
-                self._ended(self, True)
+                self._end()
         return True
 
     def told(self, head: AnswerHead | None, body: bytes, problem: Problem | None) -> None:
@@ -146,8 +146,13 @@ class Passage(Sending):
         except Exception:
             # A mistake of ours: the journey will meet it, too, and report it.
             return self._give_up(None)
-        self._ended(self, True)
+        self._end()
         self._recipient.passed(said, None)
+
+    def _end(self) -> None:
+        if self.course.kind is _FACET:
+            self._passing.cache.bypassed()
+        self._ended(self, True)
 
     def _give_up(self, problem: Problem | None) -> None:
         # What comes of it is for the journey to tell, as another exchange.
@@ -175,7 +180,7 @@ class Passage(Sending):
     def _form(self, head: AnswerHead) -> bytes:
         """What becomes of OL Connect's own lines. Raises UpstreamInvalidResponse."""
         course, forms = self.course, head.said
-        lines = headers.for_caller(head.raw_headers, self._origins, course.path)
+        lines = headers.for_caller(head.raw_headers, self._passing.origins, course.path)
         if course.kind is _FACET:
             lines = [line for line in lines if line[0].lower() != "etag"]
         if len(forms) >= _FORMS_KEPT:
@@ -202,7 +207,7 @@ class Passing:
         self._front = front
         self._ledger = ledger
         self._connect = connect
-        self._cache = cache
+        self.cache = cache
         self._authority = authority
         self.origins = origins
 
@@ -253,11 +258,6 @@ class Passing:
         return not course.disputable or all(
             self._ledger.recall(thing) == course.team.name for thing in course.disputable
         )
-
-    def ended(self, course: Course) -> None:
-        """Count what a journey would have counted on its way."""
-        if course.kind is _FACET:
-            self._cache.bypassed()
 
     def send(self, passage: Passage) -> bool:
         """False, and nothing has happened, where something would have to be waited for."""

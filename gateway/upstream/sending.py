@@ -13,7 +13,8 @@ from gateway.upstream.client import problem_of
 from gateway.upstream.credentials import REFUSED, Account
 from gateway.upstream.gate import Gate
 from gateway.upstream.heads import AnswerHead
-from gateway.upstream.lines import Line, Lines
+from gateway.upstream.line import Line
+from gateway.upstream.lines import Lines
 
 
 class Way(NamedTuple):
