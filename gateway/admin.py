@@ -1,5 +1,6 @@
 """The operators' listener: metrics, and whether the gateway lives and is ready."""
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from gateway import exposition, merging
 from gateway.families import Registry
 
 _TEXT = "text/plain; charset=utf-8"
+_QUALITY = re.compile(r";\s*q=([01](?:\.[0-9]{0,3})?)\s*(?=;|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Admin:
 
     async def _metrics(self, request: web.BaseRequest) -> web.Response:
         registry = await self._gathered()
-        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        encode, content_type = choose_encoder(_wanted(request.headers.get("Accept", "")))
         if content_type.endswith(("escaping=dots", "escaping=values")):
             # For none but those who ask for it: the library writes it, at its own pace.
             body = encode(registry)
@@ -74,6 +76,25 @@ class Admin:
         summary = "ready" if ready else "not ready"
         text = "\n".join([*lines, summary] if verbose or not ready else [summary])
         return _text(200 if ready else 503, text + "\n")
+
+
+def _wanted(accept: str) -> str:
+    """What a scraper accepts, the best first, down to plain text (RFC 9110 section 12.5.1).
+
+    The library reads in the order given, and past plain text, which it takes for the last resort.
+    """
+    wanted = []
+    for accepted in sorted(accept.split(","), key=_quality, reverse=True):
+        if _quality(accepted) > 0:
+            wanted.append(accepted)
+        if accepted.partition(";")[0].strip() == "text/plain":
+            break
+    return ",".join(wanted)
+
+
+def _quality(accepted: str) -> float:
+    stated = _QUALITY.search(accepted)
+    return 1.0 if stated is None else float(stated[1])
 
 
 async def _holds(check: Check) -> bool:

@@ -174,6 +174,13 @@ ACCEPTED = [
     ("", "text/plain; version=0.0.4; charset=utf-8"),
     ("text/plain;version=1.0.0;escaping=dots", "text/plain; version=1.0.0; charset=utf-8"),
     ("application/openmetrics-text;version=1.0.0;escaping=allow-utf-8", "application/openm"),
+    ("application/openmetrics-text;q=0.5, text/plain", "text/plain; version=0.0.4"),
+    ("text/plain;q=0.5, application/openmetrics-text", "application/openm"),
+    ("text/plain; q=0.2 ,application/openmetrics-text;Q=0.19", "text/plain; version=0.0.4"),
+    ("application/openmetrics-text;q=0", "text/plain; version=0.0.4"),
+    ("application/openmetrics-text;version=0.0.1;q=0.9,application/openmetrics-text;q=0.8", "ap"),
+    ("text/html, application/openmetrics-text;q=0.1, */*;q=0.1", "application/openm"),
+    ("application/openmetrics-text;q=many", "application/openm"),
 ]
 
 
