@@ -152,9 +152,10 @@ def doctor(config: Path) -> None:
 @click.option("--port", default=8080, show_default=True, help="Public port.")
 @click.option("--admin-port", default=9090, show_default=True, help="Admin port.")
 def demo(port: int, admin_port: int) -> None:
-    """Start everything on loopback: OL Connect simulator, OIDC issuer and gateway.
+    """Start simulator, issuer and gateway; nothing to configure.
 
     \b
+    All on loopback: an OL Connect simulator, an OIDC issuer, the gateway and its demo page.
     Prints the addresses, two tokens of two teams, and commands that work.
     Example: olgw demo --port 8088 --admin-port 9098
     """
@@ -203,9 +204,10 @@ def simulate(port: int, host: str, options: tuple[str, ...]) -> None:
 @click.option("--config", "config", type=click.Path(path_type=Path), help="Whose teams to show.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array instead of a table.")
 def routes(config: Path | None, as_json: bool) -> None:
-    """List the catalogue; with a configuration, which team may call what.
+    """List all endpoints, and which team may call them.
 
     \b
+    Teams come from a configuration; without one, the endpoints alone.
     Example: olgw routes --config gateway.yaml
     """
     from gateway.routelist import rows, table
@@ -219,9 +221,10 @@ def routes(config: Path | None, as_json: bool) -> None:
     "--config", "config", type=click.Path(path_type=Path), help="Whose public URL to use."
 )
 def openapi(config: Path | None) -> None:
-    """Print the OpenAPI 3.1 description of the simplified face, for generators of clients.
+    """Print the simplified face as OpenAPI 3.1.
 
     \b
+    For generators of clients, and for tools that try requests out.
     Example: olgw openapi --config gateway.yaml > openapi.json
     """
     from gateway.api.openapi import document
@@ -300,9 +303,10 @@ def schema() -> None:
     "--admin", default="http://127.0.0.1:9090", show_default=True, help="The admin listener's URL."
 )
 def health(admin: str) -> None:
-    """Exit with 0 if the gateway is ready, with 1 if not: for Docker's HEALTHCHECK, and for you.
+    """Ask a running gateway whether it is ready. Exit code 0 or 1.
 
     \b
+    For Docker's HEALTHCHECK, and for you.
     Example: olgw health --admin http://127.0.0.1:9090
     """
     from urllib.error import URLError
