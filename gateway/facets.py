@@ -30,10 +30,17 @@ _INSIDE: Mapping[Kind, Sequence[Kind]] = {
 class Facets:
     """``properties`` and ``metadata`` of every entity, for both faces."""
 
-    def __init__(self, cache: PropertyCache, connect: Connect, origins: Origins) -> None:
+    def __init__(
+        self,
+        cache: PropertyCache,
+        connect: Connect,
+        origins: Origins,
+        now: Callable[[], float],
+    ) -> None:
         self._cache = cache
         self._connect = connect
         self._origins = origins
+        self._now = now
 
     async def handle(self, passage: Passage, asked: Asked) -> answers.Answer:
         if passage.request.method in ("GET", "HEAD"):
@@ -92,7 +99,8 @@ class Facets:
                     exchange.passed_on = False
                 body = await self._connect.upstream.read(response, READ_LIMIT)
                 lines = headers.for_caller(response.raw_headers, self._origins, path)
-                return Fetched(response.status, tuple(lines), body)
+                permission = caching.permission(response.headers.items(), self._now())
+                return Fetched(response.status, tuple(lines), body, permission)
         finally:
             exchange.upstream_seconds += call.seconds
 

@@ -178,7 +178,7 @@ async def assemble(ground: Ground) -> Parts:
             started=started,
         ),
         cache=cache,
-        facets=Facets(cache, connect, origins),
+        facets=Facets(cache, connect, origins, clock.now),
         poller=poller,
         watcher=watcher,
     )

@@ -43,6 +43,7 @@ class Fetched:
     status: int
     lines: Lines
     body: bytes
+    permission: Permission = caching.UNLIMITED
 
 
 Fetch: TypeAlias = Callable[[], Awaitable[Fetched]]
@@ -68,22 +69,25 @@ class Freshness(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A 200 that may be given out again. ``began`` is the Unix time at which its read began."""
+    """A 200 that may be given out again. ``began`` is the Unix time at which its read began.
+
+    Or at which its age began, if OL Connect's answer had one already.
+    """
 
     fetched: Fetched
     etag: str
     began: float
-    permission: Permission
 
     def age_seconds(self, now: float) -> float:
         return max(0.0, now - self.began)
 
     def ttl_seconds(self, now: float, settings: PropertiesCache) -> float:
         """How long it stays fresh; the settings are asked each time, for they may be reloaded."""
-        return min(settings.ttl, self.permission.fresh_seconds) - self.age_seconds(now)
+        limit_seconds = min(settings.ttl, self.fetched.permission.fresh_seconds)
+        return limit_seconds - self.age_seconds(now)
 
     def helps_in_need(self, now: float, settings: PropertiesCache) -> bool:
-        if not self.permission.stale_allowed:
+        if not self.fetched.permission.stale_allowed:
             return self.ttl_seconds(now, settings) > 0
         return self.age_seconds(now) <= settings.stale_if_error
 
@@ -151,10 +155,8 @@ def entry_of(fetched: Fetched, began: float, settings: PropertiesCache) -> Entry
     """The entry that an answer makes, if it may be kept at all."""
     if fetched.status != 200 or settings.ttl <= 0:
         return None
-    permission = caching.permission(fetched.lines, began)
-    if permission is None:
-        return None
-    return Entry(fetched, caching.etag(fetched.body), began, permission)
+    entry = Entry(fetched, caching.etag(fetched.body), began - fetched.permission.age_seconds)
+    return entry if entry.ttl_seconds(began, settings) > 0 else None
 
 
 def size_of(key: CacheKey, fetched: Fetched) -> int:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cachetools import LRUCache
 
@@ -91,7 +91,7 @@ class LocalEntries:
             return None
         entry = slot.entry
         age = max(0.0, self._now() - entry.began)
-        ttl = min(self.settings.ttl, entry.permission.fresh_seconds) - age
+        ttl = min(self.settings.ttl, fetched.permission.fresh_seconds) - age
         return Freshness(age, ttl) if ttl > 0 else None
 
     async def fill(self, key: CacheKey, generation: Hashable, fetch: Fetch, alone: bool) -> Filled:
@@ -119,7 +119,7 @@ class LocalEntries:
         size = size_of(key, fetched)
         lines = self._known_lines.get(fetched.lines)
         if lines is not None:
-            return Fetched(fetched.status, lines, fetched.body), size
+            return replace(fetched, lines=lines), size
         size_with_lines = size + size_of_lines(fetched.lines)
         if size_with_lines <= LARGEST_BYTES:
             self._known_lines[fetched.lines] = fetched.lines

@@ -190,7 +190,7 @@ class PropertyCache:
         self.bypassed()
         fetched = await fetch()
         tag = caching.etag(fetched.body) if fetched.status == 200 else None
-        return Recalled(fetched, "bypass", 0.0, 0.0, tag)
+        return Recalled(fetched, "bypass", fetched.permission.age_seconds, 0.0, tag)
 
     def bypassed(self) -> None:
         """Count a read of what is not cached."""
@@ -219,7 +219,8 @@ class PropertyCache:
             return self._told(filled.entry, how)
         self._observe(how)
         tag = caching.etag(fetched.body) if fetched.status == 200 else None
-        return Recalled(fetched, how, max(0.0, self._now() - filled.began), 0.0, tag)
+        age_seconds = fetched.permission.age_seconds + max(0.0, self._now() - filled.began)
+        return Recalled(fetched, how, age_seconds, 0.0, tag)
 
     async def _stale(self, key: CacheKey | None) -> Recalled | None:
         # Looked up again: a write may have come in while OL Connect was asked.

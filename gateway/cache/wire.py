@@ -68,13 +68,14 @@ def _text(target: Target) -> str:
 
 def encode(entry: Entry, generation: Generation) -> bytes:
     """One line of JSON, as short as can be, then the body."""
-    limit = entry.permission.fresh_seconds
+    permission = entry.fetched.permission
+    limit = permission.fresh_seconds
     head = (
         _hex(generation),
         round(entry.began, 3),
         entry.fetched.lines,
         None if math.isinf(limit) else limit,
-        entry.permission.stale_allowed,
+        permission.stale_allowed,
     )
     return json.dumps(head, separators=(",", ":")).encode() + b"\n" + entry.fetched.body
 
@@ -89,7 +90,7 @@ def decode(data: bytes | None, generation: Generation) -> Entry | None:
         return None
     lines = tuple((name, value) for name, value in pairs)
     permission = Permission(math.inf if limit is None else limit, stale_allowed)
-    return Entry(Fetched(200, lines, body), caching.etag(body), began, permission)
+    return Entry(Fetched(200, lines, body, permission), caching.etag(body), began)
 
 
 def is_current(written: str, generation: Generation) -> bool:

@@ -18,7 +18,8 @@ _TAGS = re.compile(rf"[ \t,]*(?:{_TAG}[ \t]*(?:,[ \t,]*|$))+")
 _EACH_TAG = re.compile(_TAG)
 
 _FORBIDDING = frozenset({"no-store", "no-cache", "private"})
-_NEVER_STALE = frozenset({"must-revalidate", "proxy-revalidate"})
+# s-maxage says it, too: RFC 9111 section 5.2.2.10.
+_NEVER_STALE = frozenset({"must-revalidate", "proxy-revalidate", "s-maxage"})
 
 # The gateway asks for identity, and makes the CORS lines itself: neither varies what is kept.
 _HARMLESS_VARIATIONS = frozenset({"accept-encoding", "origin"})
@@ -26,32 +27,39 @@ _HARMLESS_VARIATIONS = frozenset({"accept-encoding", "origin"})
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """Leave to keep an answer: for how long at most, and whether past that in an emergency."""
+    """What an answer's header says of keeping it.
+
+    For how long at most, counted from its origin, 0 for not at all; whether past that in an
+    emergency; and how old the answer was already when it came.
+    """
 
     fresh_seconds: float = math.inf
     stale_allowed: bool = True
+    age_seconds: float = 0.0
 
 
-_UNLIMITED = Permission()
+UNLIMITED = Permission()
 
 
-def permission(lines: Iterable[tuple[str, str]], now: float) -> Permission | None:
-    """What the header of an answer of ``now`` allows a shared cache; None: it may not be kept."""
+def permission(lines: Iterable[tuple[str, str]], now: float) -> Permission:
+    """What the header of an answer of ``now`` allows a shared cache."""
     values: dict[str, list[str]] = {}
     for name, value in lines:
         values.setdefault(name.lower(), []).append(value)
     variations = {name for line in values.get("vary", []) for name in _elements(line)}
-    # An encoded body fits only those who accept its encoding.
-    if not variations <= _HARMLESS_VARIATIONS or "content-encoding" in values:
-        return None
+    age_seconds = _age_seconds(values.get("age", []))
     said = directives(",".join(values.get("cache-control", [])))
-    fresh_seconds = _fresh_seconds(said, values.get("expires", []), now)
-    if said.keys() & _FORBIDDING or fresh_seconds <= 0:
-        return None
+    # An encoded body fits only those who accept its encoding.
+    fits_all = variations <= _HARMLESS_VARIATIONS and "content-encoding" not in values
+    if not fits_all or said.keys() & _FORBIDDING:
+        return Permission(0.0, stale_allowed=False, age_seconds=age_seconds)
+    # Expires is told by OL Connect's clock, which may be ahead.
+    since = max([now, *map(_time, values.get("date", []))])
+    fresh_seconds = _fresh_seconds(said, values.get("expires", []), since)
     stale_allowed = not said.keys() & _NEVER_STALE
-    if stale_allowed and math.isinf(fresh_seconds):
-        return _UNLIMITED  # one for all entries: the most frequent answer takes no memory
-    return Permission(fresh_seconds, stale_allowed)
+    if stale_allowed and not age_seconds and math.isinf(fresh_seconds):
+        return UNLIMITED  # one for all entries: the most frequent answer takes no memory
+    return Permission(fresh_seconds, stale_allowed, age_seconds)
 
 
 def directives(cache_control: str) -> dict[str, str | None]:
@@ -59,7 +67,10 @@ def directives(cache_control: str) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
     for element in _ELEMENT.findall(cache_control):
         name, equals, argument = element.partition("=")
-        value = argument.strip().strip('"') if equals else None
+        # No blank may stand beside the sign: an argument with one is kept as it is, and no number.
+        value = argument.rstrip().strip('"') if equals else None
+        if value is not None and name[-1:].isspace():
+            value = f" {value}"
         found.setdefault(name.strip().lower(), value)
     found.pop("", None)
     return found
@@ -117,13 +128,19 @@ def _reason(anew: bool) -> str:
     return "request" if anew else "uri-miss"
 
 
-def _fresh_seconds(said: dict[str, str | None], expires: list[str], now: float) -> float:
+def _age_seconds(lines: list[str]) -> float:
+    """Of several values the first counts, and one that is no number is passed over (5.1)."""
+    first = ",".join(lines).partition(",")[0].strip()
+    return _seconds(first) or 0.0
+
+
+def _fresh_seconds(said: dict[str, str | None], expires: list[str], since: float) -> float:
     """s-maxage before max-age before Expires; what cannot be read is over (RFC 9111 4.2.1, 5.3)."""
     for name in ("s-maxage", "max-age"):
         if name in said:
             seconds = _seconds(said[name])
             return 0.0 if seconds is None else seconds
-    return min((_time(text) - now for text in expires), default=math.inf)
+    return min((max(0.0, _time(text) - since) for text in expires), default=math.inf)
 
 
 def _time(text: str) -> float:

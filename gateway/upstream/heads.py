@@ -15,7 +15,7 @@ _END = b"\r\n\r\n"
 
 
 class AnswerHead:
-    """The head of a 200 with a body of ``length`` bytes, in no coding.
+    """The head of a 200 with a body of ``length`` bytes, in no coding, from no cache.
 
     ``said`` belongs to whoever passes it on: what it becomes, by what that hangs on besides.
     """
@@ -53,8 +53,8 @@ class AnswerHeads:
 
 
 def is_simple(status: int, fields: Mapping[str, str]) -> bool:
-    """Whether an answer is a 200 of a stated, small length, in no transfer coding."""
-    if status != 200 or "Transfer-Encoding" in fields:
+    """Whether an answer is a 200 of a stated, small length, in no transfer coding, and new."""
+    if status != 200 or "Transfer-Encoding" in fields or "Age" in fields:
         return False
     length = fields.get("Content-Length", "")
     # aiohttp has seen to it that it is one number, if it is there.

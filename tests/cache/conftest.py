@@ -13,6 +13,7 @@ import structlog
 
 from gateway.cache import CacheKey, Fetched, PropertyCache, Recalled
 from gateway.model import Kind, Thing
+from gateway.rules.caching import permission
 from gateway.settings import PropertiesCache
 from gateway.stores import Store, open_store
 from gateway.tasks import TaskSet
@@ -41,7 +42,7 @@ def key_of(
 
 
 def answer(body: bytes = b"{}", status: int = 200, lines: Any = TEXT) -> Fetched:
-    return Fetched(status, lines, body)
+    return Fetched(status, lines, body, permission(lines, time.time()))
 
 
 @dataclass

@@ -201,6 +201,21 @@ async def test_never_stale(world: Any, clock: Any) -> None:
     assert await is_refused(unreachable)
 
 
+async def test_the_age_that_an_answer_comes_with_counts(fleet: Any) -> None:
+    """Whatever stands before OL Connect may have kept it a while (RFC 9111 section 4.2.3)."""
+    aged = fleet.saying(b"one", lines=(("Age", "20"), ("Cache-Control", "max-age=50")))
+    first = await fleet.caches[0].read(fleet.key(), aged)
+    again = await fleet.caches[-1].read(fleet.key(), aged)
+    assert [first.outcome, again.outcome] == ["miss", "hit"]
+    assert 20 <= first.age_seconds <= again.age_seconds < 50
+    assert 0 < again.ttl_seconds <= 30
+    over = fleet.saying(b"two", lines=(("Age", "50"), ("Cache-Control", "max-age=50")))
+    for _ in range(2):
+        recalled = await fleet.caches[0].read(fleet.key(2), over)
+        assert recalled.outcome == "miss"
+        assert recalled.age_seconds >= 50
+
+
 async def test_what_is_gone_is_not_served_when_ol_connect_fails_later(fleet: Any) -> None:
     fleet.configure(ttl=0.001)
     await fleet.read(fleet.caches[0], b"one")

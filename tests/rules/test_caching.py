@@ -80,7 +80,8 @@ def test_any_text_is_read_without_error(text: str) -> None:
     matches(text, TAG)
     directives(text)
     asks_anew(text, text)
-    permission([("Cache-Control", text), ("Vary", text), ("Expires", text)], NOW)
+    names = ("Cache-Control", "Vary", "Expires", "Date", "Age")
+    permission([(name, text) for name in names], NOW)
 
 
 def test_long_malformed_values_are_read_in_no_time() -> None:
@@ -135,6 +136,7 @@ def test_who_asks_anew(cache_control: str | None, pragma: str | None, expected: 
         [("Cache-Control", "max-age=0")],
         [("Cache-Control", "s-maxage=0, max-age=60")],
         [("Cache-Control", "max-age=soon")],
+        *([("Cache-Control", text)] for text in ("max-age =60", "max-age= 60", "max-age='60'")),
         [("Vary", "*")],
         [("Vary", "Accept-Encoding"), ("vary", "Accept-Language")],
         [("Content-Encoding", "gzip")],
@@ -142,10 +144,14 @@ def test_who_asks_anew(cache_control: str | None, pragma: str | None, expected: 
         [("Expires", "Sun, 06 Nov 1994 08:50:07 GMT"), ("Expires", "0")],
         *([("Expires", text)] for text in ("0", "-1", "", "now", "1994", "Sunday")),
         [("Cache-Control", "public"), ("Expires", "Thu, 01 Jan 1970 00:00:00 GMT")],
+        [
+            ("Expires", "Sun, 06 Nov 1994 08:50:07 GMT"),
+            ("Date", "Sun, 06 Nov 1994 08:50:07 GMT"),
+        ],
     ],
 )
 def test_what_may_not_be_kept(lines: list[tuple[str, str]]) -> None:
-    assert permission(lines, NOW) is None
+    assert permission(lines, NOW).fresh_seconds == 0
 
 
 @pytest.mark.parametrize(
@@ -154,8 +160,19 @@ def test_what_may_not_be_kept(lines: list[tuple[str, str]]) -> None:
         ([], Permission()),
         ([("Content-Type", "text/plain"), ("Vary", "accept-encoding, Origin")], Permission()),
         ([("Cache-Control", "public, max-age=60")], Permission(60.0)),
-        ([("Cache-Control", "max-age=9, s-maxage=60")], Permission(60.0)),
+        ([("Cache-Control", "max-age=9, s-maxage=60")], Permission(60.0, stale_allowed=False)),
         ([("Expires", "Sun, 06 Nov 1994 08:50:07 GMT")], Permission(30.0)),
+        (
+            [
+                ("Expires", "Sun, 06 Nov 1994 08:50:07 GMT"),
+                ("Date", "Sun, 06 Nov 1994 08:49:57 GMT"),
+            ],
+            Permission(10.0),
+        ),
+        ([("Expires", "Sun, 06 Nov 1994 08:50:07 GMT"), ("Date", "x")], Permission(30.0)),
+        ([("Age", "15")], Permission(age_seconds=15.0)),
+        ([("age", "7"), ("Age", "0"), ("Cache-Control", "max-age=9")], Permission(9.0, True, 7.0)),
+        *(([("Age", text)], Permission()) for text in ("0", "0, 9", "-9", "9.5", "old", "")),
         ([("Expires", "0"), ("Cache-Control", "max-age=60")], Permission(60.0)),
         ([("Cache-Control", "must-revalidate")], Permission(math.inf, stale_allowed=False)),
         ([("Cache-Control", 'ext="no-store, private"')], Permission()),

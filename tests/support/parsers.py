@@ -97,7 +97,8 @@ def _caching(data: bytes) -> None:
     text = _text(data)
     caching.asks_anew(text, text)
     caching.directives(text)
-    caching.permission([("Cache-Control", text), ("Vary", text), ("Expires", text)], 0.0)
+    names = ("Cache-Control", "Vary", "Expires", "Date", "Age")
+    caching.permission([(name, text) for name in names], 0.0)
     caching.matches(text, '"a"')
     caching.if_match(text, '"a"')
 
