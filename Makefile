@@ -49,6 +49,7 @@ types: $(TOOLS)  ## mypy, strict
 bench: $(TOOLS)  ## beside HAProxy, nginx and a plain aiohttp proxy; two cores, Debian's packages
 	$(BIN)/python -m bench.run
 
+slow: export OLGW_EXPLORE = 1
 slow: $(TOOLS)  ## soaks, races and figures
 	$(BIN)/python -m pytest -q -m slow --timeout 1800
 
