@@ -34,7 +34,7 @@ class RedisServer:
 
     def restart(self) -> None:
         self.process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while not self._answers():
             assert self.process.poll() is None, "redis-server ended at its start"
             assert time.monotonic() < deadline, "redis-server does not answer"
@@ -55,7 +55,7 @@ class RedisServer:
         assert self.say(b"FLUSHALL") == b"+OK\r\n"
 
     def say(self, command: bytes) -> bytes:
-        with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
             connection.sendall(command + b"\r\n")
             return connection.recv(65536)
 
