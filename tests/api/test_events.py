@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.support.stage import Stage, TestCaller
+from tests.support.stage import Stage, TestCaller, end_operations
 
 RUN = "/api/v1/pipelines/invoice"
 DATA = b'[{"Name":"Jane"}]'
@@ -44,6 +44,14 @@ async def _events(response: aiohttp.ClientResponse) -> list[Event]:
     return [event for block in blocks if (event := _event(block.splitlines())) is not None]
 
 
+async def _next(response: aiohttp.ClientResponse) -> Event:
+    """The next event of a stream that has not ended."""
+    while True:
+        block = await response.content.readuntil(b"\n\n")
+        if (event := _event(block.decode().strip().splitlines())) is not None:
+            return event
+
+
 async def _run(caller: TestCaller) -> str:
     return str((await caller.post(RUN, data=DATA)).json()["id"])
 
@@ -53,10 +61,12 @@ def _lasting(stage: Stage, seconds: float) -> None:
 
 
 async def test_progress_then_the_end(impatient: Stage, caller: TestCaller) -> None:
-    _lasting(impatient, 0.2)
+    _lasting(impatient, 20)
     id_ = await _run(caller)
     async with _listen(impatient, caller, id_, Origin="http://portal.test") as response:
-        events = await _events(response)
+        events = [await _next(response) for _ in range(3)]
+        end_operations(impatient.simulator)
+        events += await _events(response)
     assert response.headers["Content-Type"] == "text/event-stream"
     assert response.headers["Cache-Control"] == "no-store"
     assert response.headers["X-Accel-Buffering"] == "no"
@@ -65,7 +75,6 @@ async def test_progress_then_the_end(impatient: Stage, caller: TestCaller) -> No
     assert "Server" not in response.headers
     ids = [event.id for event in events]
     assert ids == sorted(set(ids))
-    assert len(ids) > 2
     assert {event.name for event in events[:-1]} == {"progress"}
     assert events[-1].name == "succeeded"
     assert events[-1].data == (await caller.get(f"/api/v1/operations/{id_}")).json()
@@ -73,14 +82,12 @@ async def test_progress_then_the_end(impatient: Stage, caller: TestCaller) -> No
 
 
 async def test_who_comes_back_hears_only_what_is_new(impatient: Stage, caller: TestCaller) -> None:
-    _lasting(impatient, 0.2)
+    _lasting(impatient, 20)
     id_ = await _run(caller)
     async with _listen(impatient, caller, id_) as response:
-        first = 0
-        while not first:
-            line = await response.content.readline()
-            first = int(line[4:]) if line.startswith(b"id: ") else 0
+        first = max([(await _next(response)).id for _ in range(2)])
     async with _listen(impatient, caller, id_, **{"Last-Event-ID": str(first)}) as response:
+        end_operations(impatient.simulator)
         events = await _events(response)
     assert all(event.id > first for event in events)
     assert events[-1].name == "succeeded"
@@ -120,7 +127,7 @@ async def test_a_failure_and_a_cancellation_are_ends(impatient: Stage, caller: T
 async def test_idle_connections_get_heartbeats(slow: Stage, caller: TestCaller) -> None:
     handler = slow.gateway.events
     handler.heartbeat_seconds = 0.02
-    async with asyncio.timeout(5), _listen(slow, caller, await _run(caller)) as response:
+    async with asyncio.timeout(30), _listen(slow, caller, await _run(caller)) as response:
         beats = [line async for line in _comments(response, 3)]
     assert beats == [b": ping\n"] * 3
 
@@ -138,7 +145,7 @@ async def test_a_stopping_gateway_sends_its_listeners_elsewhere(
     slow: Stage, caller: TestCaller
 ) -> None:
     id_ = await _run(caller)
-    async with asyncio.timeout(5), _listen(slow, caller, id_) as response:
+    async with asyncio.timeout(30), _listen(slow, caller, id_) as response:
         slow.gateway.draining.set()
         text = await response.text()
     assert text.endswith("\nretry: 1000\n\n")

@@ -41,7 +41,7 @@ async def test_limits_left(limited_stage: Stage) -> None:
     caller = limited_stage.caller("ol-billing")
     await caller.get("/api/v1/me")
     (team,) = (await caller.get("/api/v1/me")).json()["teams"]
-    assert team["limits"]["requests"] == {"perSecond": 0.5, "burst": 5, "remaining": 3}
+    assert team["limits"]["requests"] == {"perSecond": 0.001, "burst": 5, "remaining": 3}
     assert team["limits"]["runningOperations"] == {"limit": 2, "remaining": 2}
 
 

@@ -65,7 +65,7 @@ def live() -> Iterator[Live]:
 
     thread = Thread(target=loop.run_until_complete, args=[play()])
     thread.start()
-    found = told.get(timeout=20)
+    found = told.get(timeout=60)
     if isinstance(found, BaseException):
         raise found
     yield found
@@ -108,5 +108,5 @@ def test_the_gateway_keeps_to_the_document(case: Any, live: Live) -> None:
         base_url=live.url,
         headers={"Authorization": f"Bearer {live.token}"},
         checks=_CHECKS,
-        timeout=10,
+        timeout=30,
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.stage import REST, Stage, TestCaller
+from tests.support.stage import REST, Stage, TestCaller, end_operations
 
 API = "/api/v1/operations"
 RUN = "/api/v1/pipelines/invoice"
@@ -41,7 +41,7 @@ async def test_the_list_by_status(slow: Stage, caller: TestCaller) -> None:
 async def test_the_list_shows_an_end_that_nobody_has_asked_about(caller: TestCaller) -> None:
     file = await caller.upload()
     id_ = await caller.start(f"{REST}/workflow/datamining/Promo-EN.OL-datamapper/{file}")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while (await caller.get(f"{API}?status=running")).json()["operations"]:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     reply = await caller.get(f"{API}?status=succeeded")
@@ -69,10 +69,12 @@ async def test_a_wrong_query_is_named(caller: TestCaller, query: str, parameter:
 
 
 async def test_an_operation_and_its_end(impatient: Stage, caller: TestCaller) -> None:
+    impatient.simulator.change(operation_seconds=60)
     id_ = await _run(caller)
     running = await caller.get(f"{API}/{id_}")
     assert running.json()["status"] == "running"
     assert running.headers["Retry-After"] == "1"
+    end_operations(impatient.simulator)
     ended = await caller.get(f"{API}/{id_}", headers=WAIT)
     operation = ended.json()
     assert (operation["status"], operation["progress"]) == ("succeeded", 100)
@@ -205,7 +207,7 @@ async def test_cancelling_what_has_ended_changes_nothing(
 
 async def test_a_cancellation_ends_the_wait(slow: Stage, caller: TestCaller, until: Any) -> None:
     id_ = await _run(caller)
-    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
         waiting = group.create_task(caller.get(f"{API}/{id_}", headers=WAIT))
         await until(lambda: "listeners=1" in repr(slow.gateway.watcher))
         await caller("DELETE", f"{API}/{id_}")

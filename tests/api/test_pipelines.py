@@ -157,12 +157,13 @@ async def test_a_key_starts_once(impatient: Stage, caller: TestCaller) -> None:
 async def test_two_at_the_same_time_upload_once(
     stage: Stage, caller: TestCaller, until: Any
 ) -> None:
-    stage.simulator.faults.add("delay", path="DataFile", seconds=0.1)
+    release = stage.hold("DataFile")
     headers = {"Idempotency-Key": "order-2"}
     first = TaskSet().start(caller.post(RUN, data=DATA, headers=headers))
     await until(lambda: stage.requests("DataFile"))
     second = await caller.post(RUN, data=DATA, headers=headers)
     assert (second.status, second.code) == (409, "idempotency_in_progress")
+    release.set()
     assert (await first).status == 202
     assert len(stage.requests("DataFile")) == len(stage.requests("submit")) == 1
 
@@ -227,6 +228,7 @@ async def test_running_operations_are_limited() -> None:
     before = 'credential: printing\n    allow: [{{endpoints: ["*.*"]}}]\n    pipelines: ["*"]'
     after = before + "\n    limits: {{running_operations: 1}}"
     async with Stage(CONFIG.replace(before, after)) as stage:
+        stage.simulator.change(operation_seconds=60)  # or it may have ended before the second
         caller = stage.caller()
         assert (await caller.post(RUN, data=DATA)).status == 202
         reply = await caller.post(RUN, data=DATA)

@@ -46,7 +46,7 @@ async def test_one_at_a_time_among_processes() -> None:
 
 async def test_crossed_names_do_not_wait_for_each_other() -> None:
     store = SharedStore()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert await _overlap(Turns(store), Turns(store), ["a", "b"], ["b", "a"]) == 1
 
 

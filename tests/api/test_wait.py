@@ -53,7 +53,7 @@ async def test_waits_end_when_the_gateway_stops(
     slow: Stage, caller: TestCaller, until: Any
 ) -> None:
     id_ = await _run(caller)
-    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
         waiting = group.create_task(caller.get(f"{API}/{id_}", headers={"Prefer": "wait=100"}))
         starting = group.create_task(caller.post(RUN, data=DATA, headers={"Prefer": "wait=100"}))
         await until(lambda: "listeners=2" in repr(slow.gateway.watcher))

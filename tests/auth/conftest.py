@@ -12,6 +12,7 @@ import pytest
 import stamina
 from jwt.algorithms import get_default_algorithms
 
+from gateway.auth import keys, requests
 from gateway.auth.issuers import ConnectedIssuer, Surroundings, connect
 from gateway.auth.requests import open_session
 from gateway.auth.tokens import Authenticator
@@ -99,7 +100,8 @@ class Side:
         began = time.thread_time()
         with pytest.raises(Problem) as refused:
             await self.authenticator.identify(token)
-        assert time.thread_time() - began < 1.0
+        # A core that the host takes away may count as used; what this is about takes minutes.
+        assert time.thread_time() - began < 10.0
         assert not token or token not in refused.value.detail
         return refused.value.code
 
@@ -117,6 +119,13 @@ MakeSide = Callable[..., Side]
 def _no_waiting_between_retries() -> Iterator[None]:
     with stamina.set_testing(True, attempts=1):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Issuers are slow only where a test says so, not where the machine is."""
+    monkeypatch.setattr(keys, "TIMEOUT_SECONDS", 60.0)
+    monkeypatch.setattr(requests, "_TIMEOUT", aiohttp.ClientTimeout(total=60.0))
 
 
 @pytest.fixture(scope="session")
@@ -185,6 +194,6 @@ async def settled(surroundings: Surroundings) -> Callable[[], Awaitable[None]]:
     """Waits until no background work is left."""
 
     async def wait() -> None:
-        await surroundings.tasks.finish(5)
+        await surroundings.tasks.finish(60)
 
     return wait

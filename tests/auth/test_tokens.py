@@ -9,6 +9,7 @@ from gateway.auth.issuers import Surroundings, connect
 from gateway.auth.tokens import Authenticator
 from gateway.settings import Issuer
 from gateway.simulator.issuer import DemoIssuer, SigningKey, new_key
+from tests.support.ports import free_port
 
 
 async def test_a_verified_token_is_recalled_without_waiting(forge: Any, side: Any) -> None:
@@ -112,7 +113,7 @@ async def test_every_outcome_is_observed(forge: Any, side: Any) -> None:
 @pytest.fixture
 async def second(clock: Any) -> AsyncIterator[DemoIssuer]:
     demo = DemoIssuer(algorithms=("ES256",), now=clock)
-    await demo.start()
+    await demo.start(port=free_port())  # once stopped, it must not become another test's
     yield demo
     await demo.stop()
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.stage import end_operations
+
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 CSV = b"Customer,Name\nCU1,Jane Doe\nCU2,Amir Haddad\n"
@@ -15,9 +17,14 @@ UPLOAD = {"name": "upload.csv", "mimeType": "text/csv", "buffer": CSV}
 
 async def until(page: Any, condition: str) -> None:
     # Not wait_for_function: it evaluates text in the page, which the page's policy forbids.
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not await page.evaluate(condition):  # noqa: ASYNC110
             await asyncio.sleep(0.02)  # the browser is another program: it can only be asked
+
+
+def last(screen: Any) -> None:
+    """Operations go on until they are ended: the browser may be slow to see them run."""
+    screen.demo.simulator.change(operation_seconds=20.0)
 
 
 async def finish(page: Any, status: str = "Finished") -> None:
@@ -28,8 +35,10 @@ async def test_an_uploaded_file_becomes_a_pdf_in_the_page(screen: Any) -> None:
     page = screen.page
     await page.set_input_files("#file", UPLOAD)
     await until(page, "document.querySelector('#text').value.includes('Amir Haddad')")
+    last(screen)
     await page.click("#start")
     await until(page, "bar.value > 0 && bar.value < 100 && !progress.hidden")
+    end_operations(screen.demo.simulator)
     await finish(page)
     await page.locator("#result").wait_for()
     assert (await page.get_attribute("#pdf", "src") or "").startswith("blob:")
@@ -58,12 +67,13 @@ def _own(url: str, origin: str) -> bool:
 
 async def test_a_run_can_be_canceled(screen: Any) -> None:
     page = screen.page
+    last(screen)
     await page.click("#start")
     await page.click("#cancel")
     await finish(page, "Canceled")
     assert await page.locator("#result").is_hidden()
     await page.locator("#operations .badge", has_text="Canceled").wait_for()
-    assert await page.evaluate("document.activeElement.id") == "start"
+    await until(page, "document.activeElement.id === 'start'")
 
 
 async def test_data_that_cannot_be_read_fails_in_words(screen: Any) -> None:
@@ -110,12 +120,14 @@ async def test_a_start_is_tried_again_while_the_first_is_under_way(screen: Any) 
 
 async def test_progress_survives_a_lost_connection(screen: Any) -> None:
     page = screen.page
+    last(screen)
     await page.click("#start")
     await until(page, "bar.value > 0")
     screen.line.refusing = True
     screen.line.cut()
     await page.locator("#bar-label", has_text="Connection lost").wait_for()
     screen.line.refusing = False
+    end_operations(screen.demo.simulator)
     await finish(page)
     await page.locator("#result").wait_for()
     resumed = [await request.all_headers() for request in _event_requests(screen)][-1]

@@ -15,7 +15,7 @@ from gateway.cache import CacheKey, Fetched, PropertyCache, Recalled
 from gateway.model import Kind, Thing
 from gateway.rules.caching import permission
 from gateway.settings import PropertiesCache
-from gateway.stores import Store, open_store
+from gateway.stores import Store, open_store, redis
 from gateway.tasks import TaskSet
 from tests.support.redis_server import RedisServer
 
@@ -116,6 +116,13 @@ def no_log() -> Iterator[None]:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Redis that is there is waited for, also one that a test stops: then it refuses at once."""
+    monkeypatch.setattr(redis, "SOCKET_TIMEOUT_SECONDS", 10.0)
+    monkeypatch.setattr(redis, "DEADLINE_SECONDS", 20.0)
 
 
 @pytest.fixture

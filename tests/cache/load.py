@@ -15,8 +15,9 @@ from tests.cache.history import History, Register
 REST = "/rest/serverengine/entity"
 BATCH = "/api/v1/jobs/properties?ids="
 
-# After so long, a write whose caller was given no answer can no longer be carried out.
-SETTLED_SECONDS = 2.0
+# After so long, a write whose caller was given no answer can no longer be carried out: not even by
+# a gateway that its machine holds up for seconds.
+SETTLED_SECONDS = 15.0
 
 
 @dataclass

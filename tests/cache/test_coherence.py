@@ -316,7 +316,7 @@ def test_without_the_check_of_shared_generations(
     monkeypatch: pytest.MonkeyPatch, shared_machine: type[Machine]
 ) -> None:
     monkeypatch.setattr(wire, "is_current", lambda *_: True)
-    _is_noticed(shared_machine(), 2000)
+    _is_noticed(shared_machine(), 10_000)
 
 
 def test_without_the_generation_in_a_flight(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -350,4 +350,4 @@ def test_without_what_happens_while_and_after_a_shared_write(
 
     monkeypatch.setattr(SharedEntries, "end", no_end)
     monkeypatch.setattr(SharedEntries, "_writers", no_writers)
-    _is_noticed(shared_machine(), 2000)
+    _is_noticed(shared_machine(), 10_000)

@@ -22,11 +22,13 @@ class Origin:
 
     def __init__(self, world: Any, seconds: float = 0.02) -> None:
         self.reads = 0
+        self.asked = asyncio.Event()
         self._world = world
         self._seconds = seconds
 
     async def __call__(self) -> Fetched:
         self.reads += 1
+        self.asked.set()
         await asyncio.sleep(self._seconds)
         answer: Fetched = self._world.answer(b"%d" % self.reads)
         return answer
@@ -70,8 +72,9 @@ async def test_a_machine_that_dies_while_it_reads_is_not_waited_for_long(
     monkeypatch.setattr(shared, "LEASE_SECONDS", 0.1)
     world = real_time_world
     first, second = [await world.add(redis_server.url) for _ in range(2)]
-    hanging = world.tasks.start(first.read(world.key(), Origin(world, 3600)))
-    await asyncio.sleep(0.03)
+    origin = Origin(world, 3600)
+    hanging = world.tasks.start(first.read(world.key(), origin))
+    await origin.asked.wait()
     assert (await world.read(second, b"mine")).outcome == "miss"
     assert not hanging.done()
 
@@ -167,10 +170,11 @@ async def test_the_oldest_go_first(real_time_world: Any, redis_server: Any) -> N
     cache = await world.add(redis_server.url, max_entries=10, max_size=65_536)
     for thing in range(30):
         await world.read(cache, b"x", of=thing)
-    await asyncio.sleep(0.02)
+        await world.tasks.finish(60)  # trimmed
     assert cache.entries == 10
     assert (await world.read(cache, of=29)).outcome == "hit"
     assert (await world.read(cache, of=0)).outcome == "miss"
+    await world.tasks.finish(60)
     keys = redis_server.say(b"EVAL \"return #redis.call('KEYS','*:entry:*')\" 0")
     assert int(keys[1:]) <= 11
 
@@ -180,7 +184,7 @@ async def test_large_ones_count_for_several(real_time_world: Any, redis_server: 
     cache = await world.add(redis_server.url, max_entries=100, max_size=131_072)
     for thing in range(20):
         await world.read(cache, b"x" * 30_000, of=thing)
-    await asyncio.sleep(0.02)
+        await world.tasks.finish(60)  # trimmed
     assert cache.bytes <= 131_072
     keys = redis_server.say(b"EVAL \"return #redis.call('KEYS','*:entry:*')\" 0")
     assert 1 <= int(keys[1:]) <= 4

@@ -124,6 +124,8 @@ async def sides(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Side, Si
                 clock=Clock(now=lambda: NOW),
             )
             both.append(Side(await stack.enter_async_context(stage), peer))
+            # No polls: they would come to the two at different moments.
+            stage.gateway.poller.pace = lambda age, percent, *, listened: 3600.0
         for side, lines in zip(both, logs, strict=True):
             side.log = lines
         yield both[0], both[1]

@@ -13,6 +13,7 @@ import pytest
 from tests.support.ports import free_port
 
 PROGRAM = shutil.which("redis-server")
+_PATIENCE_SECONDS = 30.0
 
 
 class RedisServer:
@@ -34,7 +35,7 @@ class RedisServer:
 
     def restart(self) -> None:
         self.process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + _PATIENCE_SECONDS
         while not self._answers():
             assert self.process.poll() is None, "redis-server ended at its start"
             assert time.monotonic() < deadline, "redis-server does not answer"
@@ -55,7 +56,7 @@ class RedisServer:
         assert self.say(b"FLUSHALL") == b"+OK\r\n"
 
     def say(self, command: bytes) -> bytes:
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), _PATIENCE_SECONDS) as connection:
             connection.sendall(command + b"\r\n")
             return connection.recv(65536)
 

@@ -1,5 +1,7 @@
 """A whole stage for a test: simulator, issuer and gateway on real sockets, and callers."""
 
+import asyncio
+import heapq
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -14,9 +16,11 @@ from yarl import URL
 from gateway.app import Gateway
 from gateway.catalogue import ENDPOINTS
 from gateway.settings import Settings, Sources, parse
+from gateway.simulator.call import Call
 from gateway.simulator.issuer import Client, DemoIssuer, SigningKey, new_key
 from gateway.simulator.options import Options, User
 from gateway.simulator.server import Simulator
+from gateway.simulator.wire import Answer
 from gateway.wiring import Clock
 from tests.support.ports import free_port
 
@@ -75,6 +79,16 @@ def settings_of(text: str, environ: Mapping[str, str] | None = None) -> Settings
     folder = Path.cwd()
     sources = Sources(folder, environ or {})
     return parse(text.encode(), folder / "test.yaml", sources, known_endpoints=ENDPOINTS)
+
+
+def end_operations(simulator: Simulator) -> None:
+    """As if the time of all that run were over: whoever asks next is told of their ends.
+
+    For tests that have to see an operation run first, however long they take for it.
+    """
+    operations = simulator.engine.operations
+    for operation in operations.active():
+        heapq.heappush(operations._ends, (0.0, operation.id))
 
 
 @cache
@@ -151,6 +165,18 @@ class Stage:
         account = {"Authorization": aiohttp.encode_basic_auth("svc-print", "print-pw")}
         async with self.session.post(self.simulator.url + REST + path, headers=account) as response:
             assert response.status == 200
+
+    def hold(self, path: str) -> asyncio.Event:
+        """What has ``path`` in its raw path is recorded, and waits until the event is set."""
+        answer, release = self.simulator._answer, asyncio.Event()
+
+        async def held(call: Call) -> Answer:
+            if path in call.entry.raw_path:
+                await release.wait()
+            return await answer(call)
+
+        self.simulator._answer = held  # type: ignore[method-assign]
+        return release
 
     def requests(self, path: str = "") -> list[Any]:
         """What reached the simulator, logins left out, with ``path`` in its raw path."""
