@@ -111,7 +111,7 @@ async def test_an_answer_flows_while_it_is_made(stage: Stage, front: str) -> Non
     async with stage.session.post(target, headers=headers, data=data) as reply:
         assert reply.status == 202
         events = URL((await reply.json(content_type=None))["links"]["events"]).path
-    timeout = aiohttp.ClientTimeout(total=10)
+    timeout = aiohttp.ClientTimeout(total=60)
     async with stage.session.get(f"{front}{events}", headers=headers, timeout=timeout) as reply:
         assert reply.headers["Content-Type"].startswith("text/event-stream")
         text = ""

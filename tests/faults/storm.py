@@ -28,6 +28,17 @@ OL_CONNECTS_OWN = b"Fault on request"
 OF_STRANGERS = {401, 503}
 
 
+class Patient(TestCaller):
+    """Asks again where the store took too long to answer, before anything had begun."""
+
+    async def __call__(self, method: str, path: str, **options: Any) -> Reply:
+        reply = await super().__call__(method, path, **options)
+        while reply.status == 503:
+            await asyncio.sleep(PAUSE_SECONDS)
+            reply = await super().__call__(method, path, **options)
+        return reply
+
+
 @dataclass
 class Team:
     """What one team has to work with. ``start`` is of a service that only this team uses: of two
@@ -72,7 +83,7 @@ class Storm:
 
     async def prepare(self) -> None:
         for name in ("billing", "marketing"):
-            caller = self.stage.caller(f"ol-{name}")
+            caller = Patient(self.stage, self.stage.token(f"ol-{name}"))
             file, data_set = await caller.upload(), await caller.data_set()
             start = f"/workflow/datamining/Promo-EN.OL-datamapper/{file}"
             if name == "marketing":
@@ -127,9 +138,7 @@ class Storm:
         while not await self._all_works():
             assert monotonic() - began < RECOVERY_SECONDS, self.statuses
             await asyncio.sleep(0.05)
-        passed = monotonic() - began
-        assert passed < RECOVERY_SECONDS, f"after {passed:.1f} s"
-        return passed
+        return monotonic() - began
 
     async def _all_works(self) -> bool:
         for team in self.teams:

@@ -1,10 +1,11 @@
 """Faults between gateway and issuer: known keys go on working, unknown ones cost no waiting."""
 
 import asyncio
-from time import monotonic
 
+import aiohttp
 import pytest
 
+from gateway.auth import requests
 from tests.support.faultproxy import NONE, Fault
 from tests.support.faulty import FaultyStage, recovers
 from tests.support.stage import TestCaller
@@ -25,16 +26,17 @@ async def caller(faulty: FaultyStage) -> TestCaller:
     ids=["black hole", "slow", "cut", "reset"],
 )
 async def test_known_keys_are_enough_while_the_issuer_is_away(
-    faulty: FaultyStage, caller: TestCaller, fault: Fault
+    faulty: FaultyStage, caller: TestCaller, fault: Fault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Whoever waited for the issuer would wait longer than this test does.
+    monkeypatch.setattr(requests, "_TIMEOUT", aiohttp.ClientTimeout(total=300))
     faulty.keys.fault = fault
     faulty.keys.reset()
     faulty.gateway.front.regime.issuers["corporate"].verifier.keys.refresh()
-    began = monotonic()
     fresh = [faulty.caller("ol-operators", sub=f"user-{number}") for number in range(20)]
-    replies = await asyncio.gather(*(one.get("/entity/datasets") for one in fresh))
+    async with asyncio.timeout(30):
+        replies = await asyncio.gather(*(one.get("/entity/datasets") for one in fresh))
     assert {reply.status for reply in replies} == {200}
-    assert monotonic() - began < 4.0
 
 
 async def test_a_new_key_is_known_as_soon_as_the_issuer_is_back(

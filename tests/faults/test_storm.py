@@ -1,5 +1,6 @@
 """Over a hundred thousand requests in all kinds of weather, then the books are balanced."""
 
+import asyncio
 import os
 import sys
 from collections import Counter
@@ -12,7 +13,7 @@ from gateway.simulator.options import Options
 from tests.faults.storm import Storm
 from tests.faults.weather import WEATHER
 from tests.support.apart import FaultyApart
-from tests.support.faulty import descriptors, resident_bytes
+from tests.support.faulty import SILENCE_IS_SHORT, descriptors, resident_bytes
 from tests.support.redis_server import RedisServer
 from tests.support.stage import USERS
 
@@ -32,10 +33,15 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="lo
 
 
 @pytest.fixture
-async def storm(prompt_redis_server: RedisServer, tmp_path: Path) -> AsyncIterator[Storm]:
-    options = Options(users=USERS, operation_seconds=0.02)
+async def storm(
+    request: pytest.FixtureRequest, redis_server: RedisServer, tmp_path: Path
+) -> AsyncIterator[Storm]:
+    """The parameter is how long the gateway waits for OL Connect."""
     async with FaultyApart(
-        options=options, redis_port=prompt_redis_server.port, folder=tmp_path
+        options=Options(users=USERS, operation_seconds=0.02),
+        redis_port=redis_server.port,
+        timeouts=request.param,
+        folder=tmp_path,
     ) as stage:
         storm = Storm(stage)
         await storm.prepare()
@@ -62,18 +68,22 @@ async def _endured(
         well = f"well after {seconds:.2f} s, {more / MIB:+.1f} MiB"
         print(f"{', '.join(names)}: {well}, {dict(balance)}")
         assert more < MORE_BYTES
-        assert descriptors(pid) <= files + MORE_DESCRIPTORS
+        async with asyncio.timeout(30):  # those of callers who have left go soon
+            while descriptors(pid) > files + MORE_DESCRIPTORS:  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.1)
     print(f"{storm.requests} requests: {dict(storm.statuses)}, {dict(total)}")
 
 
+# In no weather of these is anybody silent: what takes longer than a moment is the machine's doing.
+@pytest.mark.parametrize("storm", ["read_timeout: 8s, connect_timeout: 4s"], indirect=True)
 async def test_in_changing_weather_the_books_balance(storm: Storm) -> None:
     # Fewer callers than it takes failures in a row to open the breaker.
     await _endured(storm, [SHORT], 40, callers=8)
-    assert storm.statuses[200] > 150
-    assert storm.statuses[202] > 20
+    assert storm.requests > 40 * len(SHORT)
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("storm", [SILENCE_IS_SHORT], indirect=True)
 @pytest.mark.timeout(1800)
 async def test_a_hundred_thousand_requests_in_every_weather(storm: Storm) -> None:
     assert len(WEATHER) > 15

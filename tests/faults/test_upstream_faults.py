@@ -55,24 +55,33 @@ async def test_a_bad_line_changes_nothing_but_the_time(
         (Fault(reset_at_once=True), "upstream_unreachable"),
         (Fault(cut_requests_after_bytes=20, resets=True), "upstream_unreachable"),
         (Fault(cut_after_bytes=10), "upstream_unreachable"),
-        (Fault(black_hole=True), "upstream_timeout"),
     ],
-    ids=["reset", "cut request", "cut head", "black hole"],
+    ids=["reset", "cut request", "cut head"],
 )
-async def test_what_does_not_answer_is_asked_less_and_recovers_in_time(
-    faulty: FaultyStage, caller: TestCaller, fault: Fault, code: str
+async def test_what_breaks_off_is_asked_less_and_recovers_in_time(
+    faulty: FaultyStage, fault: Fault, code: str
 ) -> None:
+    await _is_asked_less_and_recovers(faulty, fault, code)
+
+
+async def test_what_says_nothing_is_asked_less_and_recovers_in_time(impatient: FaultyStage) -> None:
+    await _is_asked_less_and_recovers(impatient, Fault(black_hole=True), "upstream_timeout")
+
+
+async def _is_asked_less_and_recovers(faulty: FaultyStage, fault: Fault, code: str) -> None:
+    caller = faulty.caller("ol-operators")
     await caller.get(LIST)
     faulty.simulator.record.clear()
-    faulty.upstream.fault = fault
-    faulty.upstream.reset()
-    replies = await asyncio.gather(*(caller.get(LIST) for _ in range(15)))
-    assert code in {reply.code for reply in replies}
-    allowed = {code, "upstream_invalid_response", "upstream_overloaded"}
-    assert {reply.code for reply in replies} <= allowed
-    refused = await caller.get(LIST)
-    assert (refused.status, refused.code) == (503, "upstream_overloaded")
-    assert int(refused.headers["Retry-After"]) >= 1
+    with faulty.hand.holding():  # otherwise it might be time for a probe
+        faulty.upstream.fault = fault
+        faulty.upstream.reset()
+        replies = await asyncio.gather(*(caller.get(LIST) for _ in range(15)))
+        assert code in {reply.code for reply in replies}
+        allowed = {code, "upstream_invalid_response", "upstream_overloaded"}
+        assert {reply.code for reply in replies} <= allowed
+        refused = await caller.get(LIST)
+        assert (refused.status, refused.code) == (503, "upstream_overloaded")
+        assert int(refused.headers["Retry-After"]) >= 1
     faulty.upstream.fault = NONE
     await recovers(lambda: caller.get(LIST))
     faulty.as_authorised(("GET", LIST))
@@ -87,7 +96,8 @@ async def test_a_refusing_server_gets_nothing_and_starts_say_so(
     faulty.simulator.record.clear()
     faulty.upstream.refuse()
     start = f"/workflow/datamining/Promo-EN.OL-datamapper/{file}"
-    replies = [await caller.post(start) for _ in range(12)]
+    with faulty.hand.holding():  # otherwise it might be time for a probe
+        replies = [await caller.post(start) for _ in range(12)]
     assert tally(replies) == {502: 10, 503: 2}
     assert all(reply.json()["error"]["started"] == "no" for reply in replies)
     await faulty.upstream.listen()
@@ -146,11 +156,13 @@ async def test_a_kept_connection_that_has_gone_costs_readers_nothing_and_writers
 
 
 async def test_a_start_whose_answer_is_lost_is_found_again(
-    faulty: FaultyStage, caller: TestCaller
+    faulty: FaultyStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # There is one clock only; an answer that was held up must not look like another one.
+    monkeypatch.setattr("gateway.recovery._SAME_CLOCK_SECONDS", 60.0)
     billing = faulty.caller("ol-billing")
     file = await billing.upload()
-    faulty.simulator.change(operation_seconds=20.0)
+    faulty.simulator.change(operation_seconds=120.0)
     path = f"/workflow/datamining/Promo-EN.OL-datamapper/{file}"
     faulty.simulator.faults.add("drop_after_start", path="datamining/Promo")
     headers = {"Idempotency-Key": "one-of-its-kind"}
@@ -175,16 +187,17 @@ async def test_an_upload_cut_off_on_its_way_is_no_shorter_file(
 
 
 async def test_a_server_that_vanished_without_a_word_is_found_out_in_time(
-    faulty: FaultyStage, caller: TestCaller
+    impatient: FaultyStage,
 ) -> None:
+    caller = impatient.caller("ol-operators")
     await caller.get(LIST)
-    faulty.upstream.fault = Fault(half_open=True)
-    port = faulty.simulator.port
-    await faulty.simulator.stop()
+    impatient.upstream.fault = Fault(half_open=True)
+    port = impatient.simulator.port
+    await impatient.simulator.stop()
     assert (await caller.get(LIST)).status in (502, 504)
-    await faulty.simulator.start(port=port)
-    faulty.upstream.fault = NONE
-    assert await recovers(lambda: caller.get(LIST)) < 5.0
+    await impatient.simulator.start(port=port)
+    impatient.upstream.fault = NONE
+    await recovers(lambda: caller.get(LIST))
 
 
 async def test_what_must_stay_whole_stays_whole_while_the_line_breaks_again_and_again(

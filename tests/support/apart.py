@@ -53,7 +53,9 @@ class Serving:
 
     def _lines(self, event: str) -> list[dict[str, Any]]:
         marked = f'"event":"{event}"'
-        return [json.loads(line) for line in self.log.read_text().splitlines() if marked in line]
+        # A line without its end is still being written.
+        lines = self.log.read_text().splitlines(keepends=True)
+        return [json.loads(line) for line in lines if marked in line and line.endswith("\n")]
 
     async def kill(self) -> None:
         with suppress(ProcessLookupError):

@@ -80,25 +80,29 @@ async def test_an_answer_not_read_to_its_end_is_not_reused(upstream: Upstream, p
 
 
 async def test_a_kept_connection_that_is_reset_is_nothing_to_report(
-    upstream: Upstream, peer: Peer, caplog: pytest.LogCaptureFixture
+    upstream: Upstream, peer: Peer, until: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     """asyncio logs, as an error, what a future was told and nobody asked it."""
+    kept = asyncio.Event()
 
     async def script(asked: Asked) -> None:
         asked.writer.write(OK[:-1])
         await asyncio.sleep(0.02)  # so that the body is waited for
         asked.writer.write(OK[-1:])
         if len(peer.asked) == 2:
-            await asyncio.sleep(0.02)
+            await kept.wait()
             line: Any = asked.writer.get_extra_info("socket")
             line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             asked.writer.transport.abort()
 
     peer.script = script
-    for _ in range(3):
+    for number in range(3):
         async with upstream.send(Call("GET", "/a")) as response:
             assert await upstream.read(response, 10) == b"ok"
-        await asyncio.sleep(0.05)
+            line = response.connection.protocol
+        if number == 1:
+            kept.set()
+            await until(lambda line=line: not line.is_connected())
     assert peer.connections == 2
     gc.collect()
     assert not [record for record in caplog.records if record.name == "asyncio"]

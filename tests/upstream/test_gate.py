@@ -11,6 +11,8 @@ from gateway.problems import UpstreamOverloaded
 from gateway.tasks import TaskSet
 from gateway.upstream.gate import Gate
 
+PATIENCE = 60.0  # more than any test takes
+
 
 @asynccontextmanager
 async def _slot(gate: Gate, team: str) -> AsyncIterator[None]:
@@ -28,7 +30,7 @@ async def _hold(gate: Gate, team: str, order: list[str], name: str = "") -> None
 
 
 async def test_a_team_with_a_long_queue_delays_another_by_one_only() -> None:
-    gate, order, tasks = Gate(1, 1.0, 100), list[str](), TaskSet()
+    gate, order, tasks = Gate(1, PATIENCE, 100), list[str](), TaskSet()
     async with _slot(gate, "first"):
         waiting = [tasks.start(_hold(gate, "greedy", order)) for _ in range(10)]
         await asyncio.sleep(0)
@@ -40,7 +42,7 @@ async def test_a_team_with_a_long_queue_delays_another_by_one_only() -> None:
 
 
 async def test_within_a_team_first_come_is_first_served() -> None:
-    gate, order, tasks = Gate(1, 1.0, 100), list[str](), TaskSet()
+    gate, order, tasks = Gate(1, PATIENCE, 100), list[str](), TaskSet()
     async with _slot(gate, "a"):
         waiting = [tasks.start(_hold(gate, "a", order, str(n))) for n in range(5)]
         await asyncio.sleep(0)
@@ -62,7 +64,7 @@ async def test_whoever_waits_too_long_or_behind_too_many_is_told() -> None:
 
 
 async def test_no_slot_is_lost_when_waiters_leave() -> None:
-    gate, tasks = Gate(2, 1.0, 100), TaskSet()
+    gate, tasks = Gate(2, PATIENCE, 100), TaskSet()
     async with _slot(gate, "a"), _slot(gate, "a"):
         waiting = [tasks.start(_hold(gate, "b", [])) for _ in range(6)]
         await asyncio.sleep(0)
@@ -79,7 +81,7 @@ async def test_no_slot_is_lost_when_waiters_leave() -> None:
 
 
 async def test_no_team_holds_all_slots_and_another_gets_one_at_once() -> None:
-    gate, order, tasks = Gate(20, 1.0, 100), list[str](), TaskSet()
+    gate, order, tasks = Gate(20, PATIENCE, 100), list[str](), TaskSet()
     async with AsyncExitStack() as greedy:
         for _ in range(18):
             await greedy.enter_async_context(_slot(gate, "greedy"))
@@ -93,7 +95,7 @@ async def test_no_team_holds_all_slots_and_another_gets_one_at_once() -> None:
 
 
 async def test_no_team_fills_the_queue() -> None:
-    gate, order, tasks = Gate(1, 1.0, 10), list[str](), TaskSet()
+    gate, order, tasks = Gate(1, PATIENCE, 10), list[str](), TaskSet()
     async with _slot(gate, "first"):
         waiting = [tasks.start(_hold(gate, "greedy", order)) for _ in range(20)]
         await asyncio.sleep(0)

@@ -19,8 +19,10 @@ SMALL = said("Content-Length: 2", body=b"ok")
 
 
 @pytest.fixture
-async def lines(peer: Peer) -> AsyncIterator[Lines]:
-    settings = Upstream.model_validate({"url": peer.url, "read_timeout": "1s"})
+async def lines(peer: Peer, request: pytest.FixtureRequest) -> AsyncIterator[Lines]:
+    """The parameter is how long they wait."""
+    read_timeout = getattr(request, "param", "30s")
+    settings = Upstream.model_validate({"url": peer.url, "read_timeout": read_timeout})
     opened = Lines(settings, None, keepalive_seconds=60.0, **LIMITS)
     yield opened
     await opened.close()
@@ -61,8 +63,8 @@ CUT = {
     "closed": _writing(HEAD, BODY[:-1], then=_closes),
     "closed early": _writing(HEAD, then=_closes),
     "reset": _writing(HEAD, BODY[:2_000_000], then=_resets),
-    "silent": _writing(HEAD, BODY[:-1]),
 }
+SILENT = _writing(HEAD, BODY[:-1])
 
 
 async def _sent(lines: Lines) -> LineReply:
@@ -97,9 +99,16 @@ async def test_it_is_whole_however_late_it_is_read(lines: Lines, peer: Peer, nam
 async def test_a_part_is_never_taken_for_it(lines: Lines, peer: Peer, script: Script) -> None:
     peer.script = script
     reply = await _sent(lines)
-    with pytest.raises((ClientError, TimeoutError)):
+    with pytest.raises(ClientError):
         await _read(reply)
     reply.close()
+
+
+@pytest.mark.parametrize("lines", ["1s"], indirect=True)
+async def test_a_rest_that_does_not_come_is_not_waited_for(lines: Lines, peer: Peer) -> None:
+    peer.script = SILENT
+    with pytest.raises((ClientError, TimeoutError)):
+        await _read(await _sent(lines))
 
 
 async def test_nothing_that_follows_is_taken_for_an_answer(lines: Lines, peer: Peer) -> None:

@@ -17,8 +17,10 @@ from tests.support.peer import OK, Asked, Peer, saying
 LIMITS = ParserLimits(max_line_size=8000, max_field_size=8000, max_headers=100)
 
 
-async def _opened(peer: Peer, keepalive_seconds: float) -> AsyncIterator[Lines]:
-    settings = Upstream.model_validate({"url": peer.url, "read_timeout": "250ms"})
+async def _opened(
+    peer: Peer, keepalive_seconds: float, read_timeout: str = "30s"
+) -> AsyncIterator[Lines]:
+    settings = Upstream.model_validate({"url": peer.url, "read_timeout": read_timeout})
     lines = Lines(settings, None, keepalive_seconds=keepalive_seconds, **LIMITS)
     yield lines
     await lines.close()
@@ -26,13 +28,19 @@ async def _opened(peer: Peer, keepalive_seconds: float) -> AsyncIterator[Lines]:
 
 @pytest.fixture
 async def lines(peer: Peer) -> AsyncIterator[Lines]:
+    async for opened in _opened(peer, 3600.0):
+        yield opened
+
+
+@pytest.fixture
+async def brief_lines(peer: Peer) -> AsyncIterator[Lines]:
     async for opened in _opened(peer, 0.1):
         yield opened
 
 
 @pytest.fixture
-async def lasting_lines(peer: Peer) -> AsyncIterator[Lines]:
-    async for opened in _opened(peer, 3600.0):
+async def impatient_lines(peer: Peer) -> AsyncIterator[Lines]:
+    async for opened in _opened(peer, 3600.0, "250ms"):
         yield opened
 
 
@@ -57,12 +65,12 @@ async def test_bodies_are_framed(lines: Lines, peer: Peer) -> None:
 
 
 async def test_what_is_idle_is_closed_when_nobody_asks(
-    lines: Lines, peer: Peer, until: Any
+    brief_lines: Lines, peer: Peer, until: Any
 ) -> None:
-    _, line = await _asked(lines)
+    _, line = await _asked(brief_lines)
     assert line.is_connected()
     await until(lambda: not line.is_connected())
-    assert (await _asked(lines))[0].status == 200
+    assert (await _asked(brief_lines))[0].status == 200
     assert peer.connections == 2
 
 
@@ -78,7 +86,7 @@ async def test_a_connection_with_more_than_its_answer_is_not_used_again(
 
 @pytest.mark.parametrize("unasked", [b"H", b"HTTP/1.1 200 OK\r\n", b"\r\n"])
 async def test_what_is_said_unasked_ends_the_connection(
-    lasting_lines: Lines, peer: Peer, until: Any, unasked: bytes
+    lines: Lines, peer: Peer, until: Any, unasked: bytes
 ) -> None:
     """Half an answer that nobody has asked for would be the beginning of the next one's."""
     asked: list[Asked] = []
@@ -88,10 +96,10 @@ async def test_what_is_said_unasked_ends_the_connection(
         one.writer.write(OK)
 
     peer.script = script
-    _, line = await _asked(lasting_lines)
+    _, line = await _asked(lines)
     asked[0].writer.write(unasked)
     await until(lambda: not line.is_connected())
-    assert (await _asked(lasting_lines))[0].status == 200
+    assert (await _asked(lines))[0].status == 200
     assert peer.connections == 2
 
 
@@ -112,17 +120,17 @@ async def test_a_connection_lost_as_soon_as_it_stands_is_told_as_such(
     assert not call.sent
 
 
-async def test_failures_have_names(lines: Lines, peer: Peer) -> None:
+async def test_failures_have_names(lines: Lines, impatient_lines: Lines, peer: Peer) -> None:
     peer.script = saying(b"SMTP ready\r\n\r\n")
     with pytest.raises(HttpProcessingError):
         await lines.send(Call("GET", "/a"))
 
     async def silent(_: object) -> None:
-        await asyncio.sleep(5)
+        await asyncio.Event().wait()
 
     peer.script = silent
     with pytest.raises(TimeoutError):
-        await lines.send(Call("GET", "/a"))
+        await impatient_lines.send(Call("GET", "/a"))
     with pytest.raises(ValueError, match="line break"):
         await lines.send(Call("GET", "/a", headers=[("a", "b\r\nc: d")]))
 
