@@ -57,10 +57,14 @@ def prompt_redis_server(shared_redis_server: RedisServer) -> RedisServer:
 
 
 @pytest.fixture
-def redis_server(prompt_redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> RedisServer:
-    """It may take long to answer, as it does where three tests share two busy cores."""
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Redis may take long to answer, as it does where three tests share two busy cores."""
     monkeypatch.setattr(redis, "SOCKET_TIMEOUT_SECONDS", 10.0)
     monkeypatch.setattr(redis, "DEADLINE_SECONDS", 20.0)
+
+
+@pytest.fixture
+def redis_server(prompt_redis_server: RedisServer, patience: None) -> RedisServer:
     return prompt_redis_server
 
 
@@ -75,7 +79,7 @@ def until() -> Callable[[Callable[[], object]], Awaitable[None]]:
     """Waits for something to become true that announces itself in no other way."""
 
     async def wait(condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not condition():  # noqa: ASYNC110
                 await asyncio.sleep(0.002)
 

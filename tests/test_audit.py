@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import audit as journal_of
-from gateway.audit import Journal, event_of
+from gateway.audit import Journal
 from gateway.catalogue import CATALOGUE, SIMPLIFIED, Role
 from gateway.cli import main
 from gateway.exchange import Exchange
@@ -42,10 +43,6 @@ def _verified(path: Path) -> audit.Verdict:
 def _put(path: Path, content: bytes) -> None:
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(content)
-
-
-def _refusal_event() -> dict[str, object]:
-    return event_of(_refusal(), 0.0) or {}
 
 
 def _refusal(number: int = 0) -> Exchange:
@@ -130,17 +127,19 @@ async def test_very_long_lines_are_found_again(path: Path) -> None:
     assert _verified(path) == audit.Verdict(2)
 
 
-async def test_a_full_queue_is_owned_up_to(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_full_queue_is_owned_up_to(
+    path: Path, monkeypatch: pytest.MonkeyPatch, until: Any
+) -> None:
     monkeypatch.setattr("gateway.audit._QUEUED_EVENTS", 3)
     journal = Journal(path, lambda: 0.0)
     for number in range(5):
         journal.write(_refusal(number))
     await asyncio.to_thread(journal._prepare)
     journal._thread.start()
-    await asyncio.to_thread(journal._queue.put, _refusal_event())
+    await until(journal._queue.empty)
     journal.write(_refusal(9))
     await journal.close()
-    assert [event.get("lost_before") for event in _events(path)] == [None] * 4 + [2]
+    assert [event.get("lost_before") for event in _events(path)] == [None] * 3 + [2]
 
 
 async def test_a_journal_that_cannot_be_written_is_no_journal(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from ipaddress import ip_network
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -53,7 +54,7 @@ def test_memory_that_is_not_there_is_not_given() -> None:
     budget.take(100)
 
 
-async def test_one_address_cannot_take_all_connections() -> None:
+async def test_one_address_cannot_take_all_connections(until: Any) -> None:
     limit = {"drain_timeout: 1s": "drain_timeout: 1s, max_connections_per_client: 3"}
     async with Stage(replace=limit) as stage, dial(stage.gateway.public.port) as first:
         async with dial(stage.gateway.public.port), dial(stage.gateway.public.port):
@@ -62,7 +63,7 @@ async def test_one_address_cannot_take_all_connections() -> None:
             await first.send(head("GET", "/docs"))
             assert (await first.answer()).status == 200
         # Those who have left make room.
-        await asyncio.sleep(0.05)
+        await until(lambda: len(stage.gateway.public.server.connections) == 1)
         async with dial(stage.gateway.public.port) as later:
             await later.send(head("GET", "/docs"))
             assert (await later.answer()).status == 200

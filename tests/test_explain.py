@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
 from gateway.catalogue import CATALOGUE, SIMPLIFIED
@@ -90,13 +90,12 @@ def _offline(stage: Stage, case: tuple[Any, ...], token: str) -> Explanation:
     return explain(stage.gateway.settings, method, target, now=time.time(), token=token, team=team)
 
 
-@pytest.mark.parametrize("seed", range(4))
-async def test_it_agrees_with_the_live_decision(deciding: Stage, seed: int) -> None:
+@pytest.mark.parametrize("number", range(4))
+async def test_it_agrees_with_the_live_decision(deciding: Stage, number: int) -> None:
     cases: list[tuple[Any, ...]] = []
 
-    @settings(
-        max_examples=250, database=None, suppress_health_check=list(HealthCheck), deadline=None
-    )
+    @seed(number)
+    @settings(max_examples=250)
     @given(st.tuples(requests(), CLAIMS, OL_TEAM))
     def collect(case: tuple[Any, ...]) -> None:
         cases.append(case)
@@ -127,7 +126,7 @@ async def _in_thread(work: Callable[[], None]) -> None:
 
 
 @given(requests(), st.sampled_from(list(SETTINGS.teams)))
-@settings(max_examples=200, deadline=None, database=None)
+@settings(max_examples=200)
 def test_a_team_may_what_the_rulebook_says(case: tuple[str, str], team: str) -> None:
     explanation = explain(SETTINGS, *case, now=0.0, team=team)
     said = _said(explanation)

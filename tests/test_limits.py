@@ -1,9 +1,11 @@
 """Limits of a team: requests per second, and operations running."""
 
 import asyncio
+import time
 
 import pytest
 
+from gateway.wiring import Clock
 from tests.support.stage import Stage, TestCaller
 
 MAPPER = "/workflow/datamining/Promo-EN.OL-datamapper"
@@ -15,8 +17,8 @@ def _limited(limits: str) -> dict[str, str]:
 
 
 async def test_a_burst_is_let_through_and_the_rest_told_to_wait() -> None:
-    replace = _limited("{requests_per_second: 0.5, burst: 3}")
-    async with Stage(replace=replace) as stage:
+    replace, began = _limited("{requests_per_second: 0.5, burst: 3}"), time.time()
+    async with Stage(replace=replace, clock=Clock(now=lambda: began)) as stage:
         caller = stage.caller()
         replies = [await caller.get("/entity/jobs") for _ in range(4)]
         assert [reply.status for reply in replies] == [200, 200, 200, 429]

@@ -50,9 +50,9 @@ async def test_who_is_being_accepted_when_the_listener_ends_is_served() -> None:
     listening = await listener.listen(
         _hello, Address("127.0.0.1", 0), malformed=_refuse, max_header_bytes=1000
     )
-    with socket.create_connection(("127.0.0.1", listening.port), timeout=5) as caller:
+    with socket.create_connection(("127.0.0.1", listening.port), timeout=60) as caller:
         caller.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         await asyncio.sleep(0)
-        await listening.drain(5.0, lambda: None)
+        await listening.drain(60.0, lambda: None)
         assert caller.recv(100).startswith(b"HTTP/1.1 200")
     await listening.stop()

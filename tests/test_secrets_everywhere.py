@@ -108,7 +108,7 @@ class Scene:
         return (self.folder / "out").read_text() + (self.folder / "err").read_text()
 
     async def logged(self, event: str, times: int = 1) -> None:
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(60):
             while self.log().count(f'"event":"{event}"') < times:  # noqa: ASYNC110 - a process
                 await asyncio.sleep(0.02)
 

@@ -27,9 +27,9 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFIG = """
 version: 1
 public_url: http://gateway.test
-listen: {{address: "127.0.0.1:{port}", drain_timeout: 10s, workers: {workers}}}
+listen: {{address: "127.0.0.1:{port}", drain_timeout: 60s, workers: {workers}}}
 admin: {{address: "127.0.0.1:{admin_port}"}}
-upstream: {{url: "{upstream}", read_timeout: 5s}}
+upstream: {{url: "{upstream}", read_timeout: 60s}}
 store: "{store}"
 log: {{requests: problems}}
 issuers:
@@ -66,10 +66,15 @@ class World:
         for old, new in (replace or {}).items():
             assert old in text, f"{old!r} is not in the configuration"
             text = text.replace(old, new)
-        fresh = self.config.with_suffix(".new")
-        fresh.write_text(text)
-        fresh.replace(self.config)
+        self.write(text)
         return text
+
+    def write(self, text: str, name: str = "gateway.yaml") -> None:
+        """All at once: the gateway may look at any moment."""
+        fresh = self.folder / f"{name}.new"
+        fresh.touch(mode=0o600)
+        fresh.write_text(text)
+        fresh.replace(self.folder / name)
 
     def token(self, *groups: str) -> str:
         return self.issuer.mint(groups=list(groups or ("ol-billing",)))
@@ -164,10 +169,8 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         await issuer.start(port=free_port())
         stack.push_async_callback(issuer.stop)
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        password = tmp_path / "print.password"
-        password.touch(mode=0o600)
-        password.write_text("print-pw\n")
         world = World(tmp_path, simulator, issuer, session)
+        world.write("print-pw\n", "print.password")
         world.configure()
         try:
             yield world

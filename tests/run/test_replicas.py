@@ -28,6 +28,8 @@ ACTIONS = int(os.environ.get("OLGW_REPLICA_ACTIONS", "30000"))
 
 LONGEST_DELAY_SECONDS = 0.2
 
+CAN_GO_WRONG = ("read hit", "of a batch: read", "write answered")
+
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 
 
@@ -92,6 +94,9 @@ async def _under_trouble(world: Any, urls: list[str], actions: int) -> Load:
     async with asyncio.TaskGroup() as group:
         trouble = group.create_task(_make_trouble(world, load.chance))
         await load.run(24, actions)
+        # How much of each there is, chance decides, and how busy Redis is.
+        while not all(load.tally[each] for each in CAN_GO_WRONG):
+            await load.run(24, 100)
         trouble.cancel()
     seconds = time.monotonic() - began
     print(f"{load.number} actions in {seconds:.1f} s, {load.number / seconds:.0f} a second")
@@ -99,11 +104,11 @@ async def _under_trouble(world: Any, urls: list[str], actions: int) -> Load:
     return load
 
 
-def _judge(load: Load, least_hits: float) -> None:
-    """Nothing wrong was read, and what could have gone wrong did happen."""
+def _judge(load: Load) -> None:
+    """Nothing wrong was read, and what could have gone wrong did happen, often."""
     assert load.objections == []
     reads = sum(count for name, count in load.tally.items() if name.startswith("read "))
-    assert load.tally["read hit"] > least_hits * reads, load.tally
+    assert load.tally["read hit"] > 0.2 * reads, load.tally
     assert load.tally["of a batch: read"] > reads
     assert load.tally["write answered"] > reads / 10, load.tally
 
@@ -112,8 +117,8 @@ async def test_nobody_reads_what_is_older_than_an_answered_write(
     world: Any, own_redis_server: RedisServer
 ) -> None:
     async with _light_fleet(world, own_redis_server.url) as urls:
-        # Few, and none of them while Redis is too busy to answer.
-        _judge(await _under_trouble(world, urls, 1_500), least_hits=0.0)
+        load = await _under_trouble(world, urls, 1_500)
+    assert load.objections == []
 
 
 @pytest.mark.slow
@@ -121,7 +126,7 @@ async def test_nobody_reads_what_is_older_than_an_answered_write(
 async def test_nobody_does_for_long(world: Any, own_redis_server: RedisServer) -> None:
     gateways = await _fleet(world, own_redis_server.url)
     load = await _under_trouble(world, [gateway.url for gateway in gateways], ACTIONS)
-    _judge(load, least_hits=0.2)
+    _judge(load)
     assert load.tally["write of unknown fate"] > 10, load.tally
 
 
@@ -162,7 +167,7 @@ async def test_losses_under_load_bring_no_wrong_answer_and_pass(
         await _recovered(load, "Redis")
         load.stop()
     print(dict(load.tally))
-    _judge(load, least_hits=0.2)
+    _judge(load)
     assert load.errors
 
 

@@ -35,8 +35,8 @@ READ_CONNECTIONS = 64
 LINE = re.compile(r"^(id|event|data): (.*)$", re.MULTILINE)
 # The operations' owner may run pipelines; what is under way at a stop has less time than usual.
 REPLACED = {
-    "drain_timeout: 10s": f"drain_timeout: {DRAIN_SECONDS}s",
-    "read_timeout: 5s": "read_timeout: 30s",  # only a stop may break a download off
+    "drain_timeout: 60s": f"drain_timeout: {DRAIN_SECONDS}s",
+    "read_timeout: 60s": "read_timeout: 120s",  # only a stop may break a download off
     '"file_store.*", "authentication.*", "job_entity.*"]}]': """"*.*"]}]
     pipelines: ["*"]
 pipelines:

@@ -89,11 +89,11 @@ async def test_the_loop_does_not_wait_for_the_thread(tmp_path: Path) -> None:
 
     def sweep(_: Connection, __: float) -> bool:
         began.set()
-        end.wait(5)
+        end.wait(60)
         return False
 
     async with _opened(tmp_path, disk, sweep) as work:
-        assert await asyncio.to_thread(began.wait, 5)
+        assert await asyncio.to_thread(began.wait, 60)
         async with asyncio.TaskGroup() as group:
             asked = [
                 group.create_task(work.read(disk.worker)),
