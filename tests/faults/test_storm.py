@@ -13,7 +13,7 @@ from gateway.simulator.options import Options
 from tests.faults.storm import Storm
 from tests.faults.weather import WEATHER
 from tests.support.apart import FaultyApart
-from tests.support.faulty import SILENCE_IS_SHORT, descriptors, resident_bytes
+from tests.support.faulty import RECOVERY_SECONDS, SILENCE_IS_SHORT, descriptors, resident_bytes
 from tests.support.redis_server import RedisServer
 from tests.support.stage import USERS
 
@@ -49,7 +49,11 @@ async def storm(
 
 
 async def _endured(
-    storm: Storm, spells: Iterable[Iterable[str]], requests: int, callers: int
+    storm: Storm,
+    spells: Iterable[Iterable[str]],
+    requests: int,
+    callers: int,
+    recovery_seconds: float = RECOVERY_SECONDS,
 ) -> None:
     """So many requests in each kind of weather. The books are balanced after each spell."""
     pid = storm.stage.serving.pid
@@ -62,7 +66,7 @@ async def _endured(
         for name in names:
             async with WEATHER[name](storm):
                 await storm.rage(requests, callers)
-        seconds = await storm.calm()
+        seconds = await storm.calm(recovery_seconds)
         total += (balance := await storm.books.balance(storm.stage))
         more = resident_bytes(pid) - memory
         well = f"well after {seconds:.2f} s, {more / MIB:+.1f} MiB"
@@ -87,5 +91,6 @@ async def test_in_changing_weather_the_books_balance(storm: Storm) -> None:
 @pytest.mark.timeout(1800)
 async def test_a_hundred_thousand_requests_in_every_weather(storm: Storm) -> None:
     assert len(WEATHER) > 15
-    await _endured(storm, [[name] for name in WEATHER], REQUESTS // len(WEATHER), callers=30)
+    spells = [[name] for name in WEATHER]
+    await _endured(storm, spells, REQUESTS // len(WEATHER), callers=30, recovery_seconds=5.0)
     assert storm.requests > REQUESTS

@@ -13,8 +13,8 @@ from gateway.wiring import Clock
 from tests.support.faultproxy import FaultProxy
 from tests.support.stage import REST, Reply, Stage
 
-# Five are promised, and ``tests/upstream/test_breaker.py`` holds the breaker to them; the rest is
-# for a machine that stands still in between.
+# Five are promised, to which ``test_breaker.py`` holds the breaker, and the long storm the gateway;
+# the rest is for a machine that stands still in between.
 RECOVERY_SECONDS = 20.0
 
 SILENCE_IS_SHORT = "read_timeout: 1s, connect_timeout: 500ms"
