@@ -78,7 +78,7 @@ async def test_while_the_first_is_under_way_the_second_waits_outside(
         await saying(said("operationId: op-1", "Content-Length: 0", status="202 Accepted"))(asked)
 
     peer.script = answer_late
-    patient = {"read_timeout: 5s": "read_timeout: 60s"}
+    patient = {"read_timeout: 15s": "read_timeout: 60s"}
     async with Stage(config=CONFIG.replace("{upstream}", peer.url), replace=patient) as stage:
         caller = stage.caller("ol-operators")
         first = asyncio.gather(_start(caller, f"{MAPPER}/7"))

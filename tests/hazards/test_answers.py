@@ -253,7 +253,7 @@ async def test_slow_upstream_is_504_and_says_so(peer: Peer) -> None:
         await asyncio.sleep(5)
 
     peer.script = script
-    config = CONFIG.replace("{upstream}", peer.url).replace("read_timeout: 5s", "read_timeout: 1s")
+    config = CONFIG.replace("{upstream}", peer.url).replace("read_timeout: 15s", "read_timeout: 1s")
     async with Stage(config=config) as stage:
         reply = await stage.caller("ol-operators").get(VERSION)
     assert (reply.status, reply.code) == (504, "upstream_timeout")

@@ -136,7 +136,7 @@ async def test_a_body_that_dawdles_is_given_up(
 
 async def test_a_slow_upload_is_not_taken_for_a_slow_upstream(peer: Peer) -> None:
     """The read timeout counts from the end of what is sent."""
-    config = CONFIG.replace("{upstream}", peer.url).replace("read_timeout: 5s", "read_timeout: 1s")
+    config = CONFIG.replace("{upstream}", peer.url).replace("read_timeout: 15s", "read_timeout: 1s")
     async with Stage(config=config) as stage, dial(stage.gateway.public.port) as wire:
         await wire.send(
             head("POST", UPLOAD, "Content-Length: 6", token=stage.token("ol-operators"))
@@ -258,7 +258,7 @@ async def test_64_mib_pass_both_ways_without_being_held(stage: Stage) -> None:
 
 async def test_100_results_of_10_mib_at_once_are_not_held() -> None:
     # Nobody queues for a connection: how long the others take is the machine's affair.
-    replace = {"read_timeout: 5s": "read_timeout: 60s, max_connections: 200"}
+    replace = {"read_timeout: 15s": "read_timeout: 60s, max_connections: 200"}
     async with Stage(replace=replace) as stage:
         number = stage.simulator.engine.add_zero_file("zeros.bin", 10 * MIB).id
         caller = stage.caller("ol-operators")

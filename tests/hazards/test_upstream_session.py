@@ -231,7 +231,7 @@ async def test_a_full_gate_answers_503_and_lets_others_through_afterwards(
     peer.script = script
     monkeypatch.setattr("gateway.wiring._GATE_PATIENCE_SECONDS", 0.5)
     config = CONFIG.replace("{upstream}", peer.url)
-    replace_ = {"read_timeout: 5s": "read_timeout: 60s, max_connections: 1"}
+    replace_ = {"read_timeout: 15s": "read_timeout: 60s, max_connections: 1"}
     async with Stage(config=config, replace=replace_) as stage, asyncio.TaskGroup() as group:
         caller = stage.caller("ol-operators")
         slow = group.create_task(caller.get(VERSION))

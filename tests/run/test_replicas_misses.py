@@ -23,7 +23,7 @@ ANSWER = said("Content-Type: application/json", f"Content-Length: {len(RED)}", b
 async def stage(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
     """Whoever waits has all the time that a thousand need to come."""
     monkeypatch.setattr("gateway.cache.shared.LEASE_SECONDS", 60.0)
-    patient = {"read_timeout: 5s": "read_timeout: 60s"}
+    patient = {"read_timeout: 15s": "read_timeout: 60s"}
     async with Stage(config=CONFIG.replace("{upstream}", peer.url), replace=patient) as stage:
         yield stage
 

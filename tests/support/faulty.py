@@ -71,7 +71,7 @@ class FaultyStage(Stage):
         changes = {
             f'upstream: {{url: "{self.simulator.url}"': f'upstream: {{url: "{self.upstream.url}"',
             "audiences: [olconnect]": f"audiences: [olconnect], {jwks}",
-            "read_timeout: 5s": self.timeouts,
+            "read_timeout: 15s": self.timeouts,
         }
         if self.redis_port:
             changes['store: "memory:"'] = f'store: "redis://127.0.0.1:{self.redis.port}/0"'

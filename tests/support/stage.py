@@ -31,7 +31,7 @@ version: 1
 public_url: http://gateway.test
 listen: {{address: "127.0.0.1:0", cors: {{origins: ["http://portal.test"]}}, drain_timeout: 1s}}
 admin: {{address: "127.0.0.1:0"}}
-upstream: {{url: "{upstream}", aliases: ["http://OLSERVER:9340"], read_timeout: 5s}}
+upstream: {{url: "{upstream}", aliases: ["http://OLSERVER:9340"], read_timeout: 15s}}
 store: "memory:"
 log: {{requests: none}}
 issuers:

@@ -88,7 +88,7 @@ class Theatre:
             ('address: "127.0.0.1:0", cors', f'address: "127.0.0.1:{port}", cors'),
             ('admin: {address: "127.0.0.1:0"}', f'admin: {{address: "127.0.0.1:{free_port()}"}}'),
             ('"memory:"', "sqlite:olgw.db"),
-            ("read_timeout: 5s", "read_timeout: 60s"),  # the machine may be slower than OL Connect
+            ("read_timeout: 15s", "read_timeout: 60s"),  # the machine may be slower than OL Connect
         ):
             assert old in text
             text = text.replace(old, new)
