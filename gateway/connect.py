@@ -1,7 +1,10 @@
 """OL Connect, asked on a team's behalf: its turn, its credential, and the one safe repetition."""
 
+from collections.abc import Callable
+
 from gateway.catalogue import PREFIX
 from gateway.problems import UpstreamCredentialRefused, UpstreamUnreachable
+from gateway.rules.clock_offset import ClockOffset
 from gateway.upstream.call import Call
 from gateway.upstream.client import Upstream, sent_twice_at_most
 from gateway.upstream.credentials import REFUSED, Account, Credentials
@@ -12,13 +15,26 @@ from gateway.upstream.sending import Sending, Way
 # A write whose answer was lost may have been applied, and another's write may have followed it.
 _HARMLESS = frozenset({"GET", "HEAD"})
 _LOGGED_IN = f"{PREFIX}/authentication"
+# Dates change once a second; what they tell when is worth the reading a few times in it.
+_DATE_SECONDS = 0.3
 
 
 class Connect:
-    """Sends calls to OL Connect. What it yields is never a 401 or 403 of OL Connect's."""
+    """Sends calls to OL Connect. What it yields is never a 401 or 403 of OL Connect's.
 
-    def __init__(self, upstream: Upstream, credentials: Credentials, gate: Gate) -> None:
+    ``now`` is Unix time.
+    """
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        credentials: Credentials,
+        gate: Gate,
+        now: Callable[[], float],
+    ) -> None:
         self.upstream = upstream
+        self.clock_offset = ClockOffset()
+        self._now = now
         self._credentials = credentials
         self._gate = gate
         self._way = None
@@ -65,6 +81,7 @@ class Connect:
         while True:
             line = await account.line()
             call.headers = [*headers, line]
+            asked = self._now()
             try:
                 response = await self.upstream.open(call)
             except UpstreamUnreachable:
@@ -75,11 +92,18 @@ class Connect:
                 continue
             if response.status not in REFUSED:
                 account.confirm()
+                self._note_date(response, asked)
                 return response
             self.upstream.end(response)
             if not (account.refuse(line, response.status) and repetitions):
                 raise UpstreamCredentialRefused
             repetitions = 0
+
+    def _note_date(self, response: Reply, asked: float) -> None:
+        answered = self._now()
+        if abs(answered - self.clock_offset.at) >= _DATE_SECONDS:
+            date = response.headers.get("Date")
+            self.clock_offset = self.clock_offset.told(date, asked, answered)
 
     async def _confirm(self, account: Account) -> None:
         """Ask whether a token still serves, before it goes with what cannot be sent again.

@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import structlog
@@ -35,11 +34,9 @@ _SETTLING_SECONDS = 2.0
 # engines need longer than this for the smallest job.
 _PROOF_SECONDS = 0.04
 _SEARCHED_SECONDS = 600.0
-_SAME_CLOCK_SECONDS = 1.5
 _SLACK_SECONDS = 0.05
 _LAG_SECONDS = 2.0
 _MOST_ATTEMPTS = 5000
-_SKEWED_SLACK_SECONDS = 1.0
 
 
 Adopt = Callable[[Operation, Operation], Awaitable[Any]]
@@ -193,12 +190,12 @@ class Recovery:
         Which of the starts it was stays unknown, and so do their keys; but nothing is lost.
         """
         attempts, listed = await self._candidates(attempt)
-        began = {operation.id: operation.began for operation in listed}
+        by_id = {operation.id: operation for operation in listed}
         given = reconcile.teams(attempts, listed)
         self._suspected.update(
             attempt.id
             for attempt in attempts
-            if any(attempt.may_have_begun(began[operation_id]) for operation_id in given)
+            if any(attempt.may_have_begun(by_id[operation_id]) for operation_id in given)
         )
         for operation_id, attempt_id in given.items():
             lost = self._failed[attempt_id][0]
@@ -206,7 +203,7 @@ class Recovery:
                 replace(
                     lost,
                     id=operation_id,
-                    created=began[operation_id],
+                    created=max(lost.created, by_id[operation_id].earliest),
                     presets=(),
                     simplified=False,
                     idempotency=None,
@@ -244,16 +241,18 @@ class Recovery:
 
     async def _candidates(self, attempt: Operation) -> tuple[list[Attempt], list[Listed]]:
         """All starts that may have begun, and all operations of the service that nobody owns."""
-        listed, skew = await self._listed(attempt)
+        listed = await self._listed(attempt)
         self._answered = self._now()
         await self._let_settle(attempt.service)
         free = await self._unclaimed(listed)
-        slack = _SLACK_SECONDS if skew == 0 else _SKEWED_SLACK_SECONDS
-        attempts = await self._attempts(attempt.service, slack)
-        return attempts, [Listed(id_, began - skew) for id_, began in free.items()]
+        attempts = await self._attempts(attempt.service)
+        offset = self._connect.clock_offset
+        if free and not offset.is_known:
+            raise UpstreamInvalidResponse("OL Connect does not say what time it is.")
+        return attempts, [Listed(id_, *offset.ours(began)) for id_, began in free.items()]
 
-    async def _listed(self, attempt: Operation) -> tuple[dict[str, float], float]:
-        """What runs at OL Connect, id to Unix time, and how far its clock is ahead of ours."""
+    async def _listed(self, attempt: Operation) -> dict[str, float]:
+        """What runs at OL Connect, id to Unix time of its clock."""
         call = Call("GET", operations.listing_of(attempt.service), headers=[_UNCODED])
         async with self._connect.ask(
             call, team=attempt.team, credential=attempt.credential, repeatable=True
@@ -261,8 +260,7 @@ class Recovery:
             body = await self._connect.upstream.read(response, _LIST_BYTES)
             if response.status != 200:
                 raise UpstreamInvalidResponse
-            skew = _skew(response.headers.get("Date"), self._now())
-        return dict(_entries(documents.read(body))), skew
+        return dict(_entries(documents.read(body)))
 
     async def _let_settle(self, service: str) -> None:
         """Wait for starts in flight: what they began is listed, too, but not yet claimed."""
@@ -285,18 +283,18 @@ class Recovery:
             if owner is None and id_ not in taken
         }
 
-    async def _attempts(self, service: str, slack: float) -> list[Attempt]:
+    async def _attempts(self, service: str) -> list[Attempt]:
         """Everything that can have begun an operation of the service, here or elsewhere."""
         open_ = await self._take_over()
         open_ += self._under_way.values()
         until = self._now() + self._longest_seconds
         attempts = [
-            _as_attempt(lost, latest, slack, open_=False)
+            _as_attempt(lost, latest, open_=False)
             for lost, latest in self._failed.values()
             if lost.service == service
         ]
         return attempts + [
-            _as_attempt(attempt, until, slack, open_=True)
+            _as_attempt(attempt, until, open_=True)
             for attempt in open_
             if attempt.service == service
         ]
@@ -305,11 +303,12 @@ class Recovery:
 _UNCODED = ("Accept-Encoding", "identity")
 
 
-def _as_attempt(lost: Operation, latest: float, slack: float, *, open_: bool) -> Attempt:
+def _as_attempt(lost: Operation, latest: float, *, open_: bool) -> Attempt:
     # Only the same request, as far as is known, may be given the other's operation.
     request = lost.id if lost.idempotency is None else lost.idempotency[1]
     owner = "\0".join((lost.team, lost.issuer, lost.subject, lost.endpoint, request))
-    return Attempt(lost.id, owner, lost.team, lost.created - slack, latest + slack, open_)
+    earliest, latest = lost.created - _SLACK_SECONDS, latest + _SLACK_SECONDS
+    return Attempt(lost.id, owner, lost.team, earliest, latest, open_)
 
 
 def _entries(document: Any) -> Iterable[tuple[str, float]]:
@@ -320,12 +319,3 @@ def _entries(document: Any) -> Iterable[tuple[str, float]]:
         id_, began = entry.get("id"), entry.get("startTime")
         if isinstance(id_, str) and isinstance(began, int | float):
             yield id_, began / 1000
-
-
-def _skew(date: str | None, now: float) -> float:
-    try:
-        difference = parsedate_to_datetime(date or "").timestamp() - now
-    except ValueError:
-        return 0.0
-    # The header is rounded down to seconds.
-    return 0.0 if abs(difference) <= _SAME_CLOCK_SECONDS else difference

@@ -210,7 +210,7 @@ def _way_to_ol_connect(ground: Ground, breaker: Breaker) -> tuple[Credentials, C
         _GATE_PATIENCE_SECONDS,
         settings.upstream.max_connections * _QUEUE_PER_CONNECTION,
     )
-    return credentials, Connect(upstream, credentials, gate)
+    return credentials, Connect(upstream, credentials, gate, ground.clock.now)
 
 
 def faces(

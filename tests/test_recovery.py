@@ -9,6 +9,7 @@ import pytest
 from gateway.model import Kind, Thing
 from gateway.operation import Operation
 from gateway.recovery import Recovery, record_of
+from gateway.rules.clock_offset import ClockOffset
 from gateway.simulator.operations import Outcome
 from gateway.tasks import TaskSet
 from tests.support.stage import Stage
@@ -54,9 +55,8 @@ class Rescue:
 
 @pytest.fixture
 async def rescue(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Rescue:
-    # A test that stands still between two looks at the clock has no other clock for that.
-    for name in ("_SAME_CLOCK_SECONDS", "_LAG_SECONDS"):
-        monkeypatch.setattr(f"gateway.recovery.{name}", 60.0)
+    # A test may stand still between two looks at the clock.
+    monkeypatch.setattr("gateway.recovery._LAG_SECONDS", 60.0)
     stage.simulator.change(operation_seconds=30)
     ledger = stage.gateway.ledger
     recovery = Recovery(
@@ -96,7 +96,7 @@ async def test_of_two_teams_nothing_is_certain(rescue: Rescue) -> None:
 
 async def test_what_began_before_the_start_was_sent_is_somebody_elses(rescue: Rescue) -> None:
     began = rescue.begin()
-    await rescue.attempt("1", ago=-1.0)
+    await rescue.attempt("1", ago=-3.0)  # of OL Connect's clock a second is known
     assert await rescue.sweep() == 0
     assert await rescue.owner(began) is None
 
@@ -126,6 +126,37 @@ async def test_a_clock_that_goes_wrong_is_reckoned_with(rescue: Rescue, ahead: f
     rescue.begin()
     # Its Date is the machine's own here, so that the times do not fit: nothing may be given out.
     assert await rescue.sweep() == 0
+
+
+async def test_a_list_that_comes_slowly_says_nothing_of_the_clock(
+    rescue: Rescue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its Date is older then than what it says: of two lost starts the later was given the earlier
+    one's operation, which was another team's."""
+    simulator, now = rescue.stage.simulator, time.time()
+    first = await rescue.attempt("1", ago=3.0)
+    simulator.faults.add("error", path="getOperations", status=500, times=1)
+    with monkeypatch.context() as earlier:
+        earlier.setattr(rescue.recovery, "_now", lambda: now - 2.9)
+        assert await rescue.recovery.find(first) is None
+        earlier.setattr(simulator.engine.operations, "_now", lambda: now - 2.95)
+        rescue.begin()
+    simulator.faults.add("slow_body", path="getOperations", seconds=2.4)
+    second = await rescue.attempt("2", team="marketing")
+    assert await rescue.recovery.find(second) is None
+
+
+async def test_without_a_date_nothing_is_given_out_and_nothing_is_taken_for_proof(
+    rescue: Rescue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ClockOffset, "told", lambda self, *_: self)
+    monkeypatch.setattr(rescue.recovery._connect, "clock_offset", ClockOffset())
+    mine = await rescue.attempt("1")
+    rescue.recovery.announce(mine)
+    rescue.begin()
+    monkeypatch.setattr(rescue.recovery, "_now", lambda: mine.created + 0.01)
+    assert await rescue.recovery.find(mine) is None
+    assert not rescue.recovery.is_excluded(mine)
 
 
 async def test_what_a_team_was_given_may_have_been_any_start_of_its(

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -180,7 +180,8 @@ async def _serving(scene: Scene) -> AsyncIterator[None]:
         scene.public, scene.admin = (int(where[one].rpartition(":")[2]) for one in LISTENERS)
         yield
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):
+            process.kill()
         await process.wait()
 
 

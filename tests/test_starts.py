@@ -23,9 +23,7 @@ LARGE = 8 * 1024 * 1024  # more than the way to OL Connect holds
 
 
 @pytest.fixture
-async def path(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> str:
-    # OL Connect's clock is this machine's, which may stand still while it says what time it is.
-    monkeypatch.setattr("gateway.recovery._SAME_CLOCK_SECONDS", 60.0)
+async def path(stage: Stage) -> str:
     stage.simulator.change(operation_seconds=30)
     return f"{MAPPER}/{await stage.caller().upload()}"
 

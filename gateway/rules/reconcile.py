@@ -1,11 +1,23 @@
 """Which of OL Connect's running operations came of which start whose answer was lost.
 
-OL Connect says of an operation only its service and the time it began; so an operation is given to
-an attempt only if nobody else can have begun it.
+OL Connect says of an operation only its service and the time it began, by its own clock; so an
+operation is given to an attempt only if nobody else can have begun it.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+RIVALRY_SECONDS = 2.0
+"""How much later than is believed of it an attempt of another team may have begun something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An operation that is listed and that nobody has claimed. It began between two Unix times."""
+
+    id: str
+    earliest: float
+    latest: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,32 +35,23 @@ class Attempt:
     latest: float
     open: bool = False
 
-    def may_have_begun(self, began: float) -> bool:
-        return self.earliest <= began <= self.latest
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """An operation that OL Connect lists and nobody has claimed; ``began`` is Unix time."""
-
-    id: str
-    began: float
+    def may_have_begun(self, operation: Listed, later_seconds: float = 0.0) -> bool:
+        return (
+            self.earliest <= operation.latest and operation.earliest <= self.latest + later_seconds
+        )
 
 
 def assign(attempts: Sequence[Attempt], listed: Sequence[Listed]) -> dict[str, str]:
     """Attempt id to operation id, for every pair that is certain; open attempts only compete."""
     assigned: dict[str, str] = {}
-    waiting = sorted(listed, key=lambda operation: operation.began)
+    waiting = sorted(listed, key=lambda operation: operation.earliest)
     progressed = True
     while progressed:
         progressed = False
         for operation in list(waiting):
-            candidates = [
-                attempt
-                for attempt in attempts
-                if attempt.id not in assigned and attempt.may_have_begun(operation.began)
-            ]
-            attempt = _certain(candidates)
+            attempt = _certain(
+                _candidates([each for each in attempts if each.id not in assigned], operation)
+            )
             if attempt is not None:
                 assigned[attempt.id] = operation.id
                 waiting.remove(operation)
@@ -61,12 +64,28 @@ def teams(attempts: Sequence[Attempt], listed: Sequence[Listed]) -> dict[str, st
     of the team's attempts began it; the attempt is one that can have."""
     given: dict[str, str] = {}
     for operation in listed:
-        candidates = [attempt for attempt in attempts if attempt.may_have_begun(operation.began)]
+        candidates = _candidates(attempts, operation)
         if any(attempt.open for attempt in candidates):
             continue
         if len({attempt.team for attempt in candidates}) == 1:
             given[operation.id] = candidates[0].id
     return given
+
+
+def _candidates(attempts: Sequence[Attempt], operation: Listed) -> list[Attempt]:
+    """Who may have begun it; if anybody may, with those of other teams of whom it is just possible.
+
+    Among a team's own, a mistake shows nobody what is not his.
+    """
+    likely = [attempt for attempt in attempts if attempt.may_have_begun(operation)]
+    named = {attempt.team for attempt in likely}
+    return likely + [
+        attempt
+        for attempt in attempts
+        if likely
+        and attempt.team not in named
+        and attempt.may_have_begun(operation, RIVALRY_SECONDS)
+    ]
 
 
 def _certain(candidates: Sequence[Attempt]) -> Attempt | None:
