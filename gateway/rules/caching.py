@@ -21,6 +21,8 @@ _FORBIDDING = frozenset({"no-store", "no-cache", "private"})
 # s-maxage says it, too: RFC 9111 section 5.2.2.10.
 _NEVER_STALE = frozenset({"must-revalidate", "proxy-revalidate", "s-maxage"})
 
+_LONGEST_SECONDS = 2.0**31  # RFC 9111 section 1.2.2
+
 # The gateway asks for identity, and makes the CORS lines itself: neither varies what is kept.
 _HARMLESS_VARIATIONS = frozenset({"accept-encoding", "origin"})
 
@@ -131,7 +133,7 @@ def _reason(anew: bool) -> str:
 def _age_seconds(lines: list[str]) -> float:
     """Of several values the first counts, and one that is no number is passed over (5.1)."""
     first = ",".join(lines).partition(",")[0].strip()
-    return _seconds(first) or 0.0
+    return min(_seconds(first) or 0.0, _LONGEST_SECONDS)
 
 
 def _fresh_seconds(said: dict[str, str | None], expires: list[str], since: float) -> float:

@@ -171,6 +171,7 @@ def test_what_may_not_be_kept(lines: list[tuple[str, str]]) -> None:
         ),
         ([("Expires", "Sun, 06 Nov 1994 08:50:07 GMT"), ("Date", "x")], Permission(30.0)),
         ([("Age", "15")], Permission(age_seconds=15.0)),
+        ([("Age", "9" * 400)], Permission(age_seconds=2.0**31)),
         ([("age", "7"), ("Age", "0"), ("Cache-Control", "max-age=9")], Permission(9.0, True, 7.0)),
         *(([("Age", text)], Permission()) for text in ("0", "0, 9", "-9", "9.5", "old", "")),
         ([("Expires", "0"), ("Cache-Control", "max-age=60")], Permission(60.0)),
