@@ -34,7 +34,9 @@ _SETTLING_SECONDS = 2.0
 # engines need longer than this for the smallest job.
 _PROOF_SECONDS = 0.04
 _SEARCHED_SECONDS = 600.0
-_SLACK_SECONDS = 0.05
+_EARLY_SECONDS = 0.05
+# After its connection broke, OL Connect may still have been about to begin it.
+_LATE_SECONDS = 0.25
 _LAG_SECONDS = 2.0
 _MOST_ATTEMPTS = 5000
 
@@ -307,8 +309,8 @@ def _as_attempt(lost: Operation, latest: float, *, open_: bool) -> Attempt:
     # Only the same request, as far as is known, may be given the other's operation.
     request = lost.id if lost.idempotency is None else lost.idempotency[1]
     owner = "\0".join((lost.team, lost.issuer, lost.subject, lost.endpoint, request))
-    earliest, latest = lost.created - _SLACK_SECONDS, latest + _SLACK_SECONDS
-    return Attempt(lost.id, owner, lost.team, earliest, latest, open_)
+    earliest = lost.created - _EARLY_SECONDS
+    return Attempt(lost.id, owner, lost.team, earliest, latest + _LATE_SECONDS, open_)
 
 
 def _entries(document: Any) -> Iterable[tuple[str, float]]:
