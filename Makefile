@@ -12,6 +12,12 @@ PARSERS ?= token path link credentials values bodies prefer traceparent forwarde
 # Tests start some hundred processes, each of which would compile all anew where this is set.
 test slow deploy-check bench: export PYTHONDONTWRITEBYTECODE =
 
+define judged
+@$(BIN)/python -m pytest -q $(1) || { [ $$? = 1 ] && \
+  echo 'What failed is run once more, alone. What passes then depends on how busy the machine is: mend it.' && \
+  $(BIN)/python -m pytest -q --last-failed --last-failed-no-failures none --exitfirst; }
+endef
+
 .PHONY: help demo test lint format types slow bench deploy-check lock fuzz audit sbom clean
 
 help:  ## what can be made
@@ -31,9 +37,7 @@ demo: $(READY)  ## start simulator, issuer and gateway on loopback, nothing to c
 	$(BIN)/olgw demo
 
 test: $(TOOLS) lint types  ## all checks and the tests
-	@$(BIN)/python -m pytest -q -n 3 --dist worksteal || { [ $$? = 1 ] && \
-	  echo 'What failed is run once more, alone. What passes then depends on how busy the machine is: mend it.' && \
-	  $(BIN)/python -m pytest -q --last-failed --last-failed-no-failures none --exitfirst; }
+	$(call judged,-n 3 --dist worksteal)
 
 lint: $(TOOLS)  ## style and common mistakes
 	$(BIN)/ruff check .
@@ -55,7 +59,7 @@ slow: $(TOOLS)  ## soaks, races and figures
 
 deploy-check: $(TOOLS)  ## what is in deploy/, by Helm, Kubernetes' schemas, Prometheus, systemd, nginx
 	$(BIN)/python -m pip install --quiet --group deploy
-	$(BIN)/python -m pytest -q -rs -n 2 tests/deploy
+	$(call judged,-rs -n 2 tests/deploy)
 
 lock:  ## the hashed requirement files of deploy/ anew; needs uv
 	deploy/lock.sh
