@@ -98,14 +98,19 @@ async def test_the_entries_fit_into_the_memory_that_is_configured(
     assert taken < entries.bytes <= max_size
 
 
-@pytest.mark.parametrize("seconds", [0, 61, 100_000])
-async def test_nothing_pauses(clock: Any, seconds: float) -> None:
-    """Full, or full of what has expired at one instant, or much too full after a reload."""
+async def _much_too_full(clock: Any, count: int, seconds: float) -> LocalEntries:
+    """After a reload that leaves room for a thousand; with what was kept ``seconds`` ago."""
     entries = _entries(clock)
-    for number in range(15_000):
+    for number in range(count):
         await _fill(entries, number)
     clock.advance(seconds)
     entries.settings = PropertiesCache().model_copy(update={"max_entries": 1000})
+    return entries
+
+
+@pytest.mark.parametrize("seconds", [0, 61, 100_000])
+async def test_nothing_pauses(clock: Any, seconds: float) -> None:
+    entries = await _much_too_full(clock, 15_000, seconds)
     calls = 0
 
     def count(_: object, event: str, __: object) -> None:
@@ -128,11 +133,7 @@ async def test_nothing_pauses(clock: Any, seconds: float) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0, 61, 100_000])
 async def test_none_of_50_000_costs_a_pause_of_5_ms(clock: Any, seconds: float) -> None:
-    entries = _entries(clock)
-    for number in range(50_000):
-        await _fill(entries, number)
-    clock.advance(seconds)
-    entries.settings = PropertiesCache().model_copy(update={"max_entries": 1000})
+    entries = await _much_too_full(clock, 50_000, seconds)
     times = []
     for number in range(100_000, 101_000):
         began = time.thread_time()
