@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
+
+from gateway.rules import http_date
 
 _SKEW_SECONDS = 5.0
 
@@ -44,10 +45,10 @@ def unknown(subject: str, text: str) -> Finding:
 
 def clock(subject: str, date: str | None, now: float) -> Finding:
     """What a ``Date`` header, which is cut to whole seconds, says of the clock here."""
-    try:
-        ahead = parsedate_to_datetime(date or "").timestamp() - now
-    except ValueError:
+    told = http_date.unix_time(date)
+    if told is None:
         return unknown(subject, "does not tell its time")
+    ahead = told - now
     if abs(ahead) <= _SKEW_SECONDS:
         return good(subject, "its clock and this one agree")
     direction = "ahead of" if ahead > 0 else "behind"

@@ -5,8 +5,9 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Literal, TypeAlias
+
+from gateway.rules import http_date
 
 Outcome: TypeAlias = Literal["hit", "miss", "coalesced", "stale", "bypass"]
 
@@ -146,12 +147,8 @@ def _fresh_seconds(said: dict[str, str | None], expires: list[str], since: float
 
 
 def _time(text: str) -> float:
-    """An HTTP-date in the form that is not obsolete (RFC 9110 section 5.6.7); any other is past."""
-    try:
-        date = datetime.strptime(text, "%a, %d %b %Y %H:%M:%S GMT")
-    except ValueError:
-        return 0.0
-    return date.replace(tzinfo=UTC).timestamp()
+    """What cannot be read is past."""
+    return http_date.unix_time(text) or 0.0
 
 
 def _seconds(text: str | None) -> float | None:

@@ -6,7 +6,8 @@ an interval, and all of them together a smaller one.
 
 import math
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
+
+from gateway.rules import http_date
 
 # Two clocks drift apart by less than this, in seconds a second, also while one is being corrected.
 _DRIFT = 1e-3
@@ -26,7 +27,7 @@ class ClockOffset:
 
     def told(self, date: str | None, asked: float, answered: float) -> "ClockOffset":
         """With what one more answer says, of which the head came at ``answered`` by our clock."""
-        second = _second(date)
+        second = http_date.unix_time(date)
         if second is None:
             return self
         drift = _DRIFT * abs(answered - self.at)
@@ -39,10 +40,3 @@ class ClockOffset:
     def ours(self, time: float) -> tuple[float, float]:
         """A Unix time of OL Connect's as one of ours: not before the one, not after the other."""
         return time - self.most, time - self.least
-
-
-def _second(date: str | None) -> float | None:
-    try:
-        return parsedate_to_datetime(date or "").timestamp()
-    except ValueError:
-        return None

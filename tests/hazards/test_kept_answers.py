@@ -25,6 +25,7 @@ async def read(stage: Stage) -> Raw:
         ("Cache-Control: s-maxage=3600, max-age=0",),
         (f"Expires: {NEXT_CENTURY}",),
         (f"Expires: {NEXT_CENTURY}", "Date: never"),
+        ("Date: Fri, 27 Nov 2026 06:00:00 +99999999999999999",),
     ],
 )
 async def test_kept(peered: Stage, peer: Peer, lines: tuple[str, ...]) -> None:

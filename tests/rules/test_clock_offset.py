@@ -55,5 +55,6 @@ def test_a_clock_that_is_set_is_believed() -> None:
 
 
 def test_what_is_no_date_tells_nothing() -> None:
-    for date in (None, "", "yesterday", "0"):
+    late, zoned = "Fri, 27 Nov 2026 06:00:00", "+99999999999999999"
+    for date in (None, "", "yesterday", "0", late, f"{late} {zoned}", f"{late} +2500"):
         assert ClockOffset().told(date, NOW, NOW) == ClockOffset()
